@@ -1,0 +1,86 @@
+"""Put Delta's jars into pyspark's folder of jars, so that a plain spark-submit finds Delta without flags.
+
+Spark's own resolver fetches them once, into the cache; each is compared with its sha256 in
+delta-jars.sha256. Only the jars that pyspark lacks are taken: what else Delta asks for, Spark
+carries in a newer version, and two versions of one library in one folder break at random.
+
+Usage: delta_jars.py CACHE_FOLDER (run by the environment's Python)
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pyspark
+
+COORDINATES = "io.delta:delta-spark_4.2_2.13:4.4.0"
+# Spark brings these itself. Excluding them makes the first fetch 13 MB instead of 87.
+BROUGHT_BY_SPARK = [
+    "com.fasterxml.jackson.core:*",
+    "com.fasterxml.jackson.datatype:*",
+    "com.github.luben:*",
+    "com.google.code.findbugs:*",
+    "commons-logging:*",
+    "commons-pool:*",
+    "io.airlift:*",
+    "javax.annotation:*",
+    "org.apache.hadoop:*",
+    "org.apache.logging.log4j:*",
+    "org.apache.parquet:*",
+    "org.locationtech.jts:*",
+    "org.roaringbitmap:*",
+    "org.slf4j:*",
+    "org.xerial.snappy:*",
+]
+
+
+def wanted() -> dict[str, str]:
+    """Read the file name and sha256 of each jar."""
+    lines = Path(__file__).with_name("delta-jars.sha256").read_text().splitlines()
+    return {name: digest for digest, name in (line.split() for line in lines)}
+
+
+def is_intact(jar: Path, digest: str) -> bool:
+    """Tell whether the file exists and is the one that was pinned."""
+    return jar.is_file() and hashlib.sha256(jar.read_bytes()).hexdigest() == digest
+
+
+def fetch(into: Path) -> None:
+    """Let Spark resolve the coordinates: it honours the proxies and mirrors that are set up for it."""
+    with tempfile.TemporaryDirectory(prefix="landbridge-ivy-") as ivy:
+        nothing = Path(ivy) / "nothing.py"
+        nothing.write_text("")
+        submit = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit"), "--master", "local[1]"]
+        submit += ["--packages", COORDINATES, "--exclude-packages", ",".join(BROUGHT_BY_SPARK)]
+        subprocess.run([*submit, "--conf", f"spark.jars.ivy={ivy}", str(nothing)], check=True)
+        for jar in Path(ivy, "jars").glob("*.jar"):
+            shutil.copy2(jar, into / jar.name)
+
+
+def place(jar: Path, folder: Path) -> None:
+    """Copy in two steps, so that a set-up that is killed leaves no half of a jar behind."""
+    partial = folder / f"{jar.name}.partial"
+    shutil.copyfile(jar, partial)
+    partial.replace(folder / jar.name)
+
+
+def main(cache: Path) -> int:
+    """Place every jar; 1 where one that was fetched is not the one that was pinned."""
+    jars = Path(pyspark.__file__).parent / "jars"
+    missing = {name: digest for name, digest in wanted().items() if not is_intact(jars / name, digest)}
+    cache.mkdir(parents=True, exist_ok=True)
+    if not all(is_intact(cache / name, digest) for name, digest in missing.items()):
+        fetch(cache)
+    for name, digest in missing.items():
+        if not is_intact(cache / name, digest):
+            print(f"{cache / name} is absent or is not the file that .ci/delta-jars.sha256 names.", file=sys.stderr)
+            return 1
+        place(cache / name, jars)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
