@@ -1,0 +1,1 @@
+"""Everything that can be published, behind one interface."""

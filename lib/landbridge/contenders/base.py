@@ -1,0 +1,76 @@
+"""What a contender is: anything that can be published, fitted on a view of the days up to one day, and scoring without Spark."""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landbridge.config.schema import Config
+from landbridge.feed.interactions import Interactions
+from landbridge.feed.states import Catalogue, States
+
+ALL = "*"
+"""The scope of a contender that is fitted once for all scenarios."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What a contender may learn from: everything up to and with `until`, of all scenarios.
+
+    `scope` is the scenario it is fitted for, or ``*``. A contender that learned from the scenario alone
+    looks at the rows of `scope` only.
+    """
+
+    config: Config
+    scope: str
+    until: dt.date
+    interactions: Interactions
+
+
+class Fitted(ABC):
+    """A fitted contender: numpy, scipy or torch only. It saves and loads without pickle."""
+
+    kind: ClassVar[str]
+    """Names the class in a saved folder."""
+
+    @abstractmethod
+    def score(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
+        """Return scores_BC of every item of the catalogue for every state; higher is better.
+
+        One kernel each: factors (a matrix product), or weights (what the user has times an item-item matrix).
+        """
+
+    def rescore(self, states: States, catalogue: Catalogue, index_BK: NDArray[np.intp]) -> NDArray[np.float32] | None:
+        """Return scores_BK of the items ``catalogue.items[index_BK]`` by a second stage, or None where there is none."""
+        return None
+
+    def probability(self, states: States, catalogue: Catalogue, index_BK: NDArray[np.intp]) -> NDArray[np.float32] | None:
+        """Return the probability of the label, shape BK, or None where the contender has none (then it has no log loss)."""
+        return None
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the parameters into an existing empty folder: ``.npz`` without pickle, or safetensors, and JSON."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; reads without unpickling anything."""
+
+
+class Contender(ABC):
+    """A way to fit. `crosses` says whether it learns from other scenarios; `pooled` whether one fit serves all scenarios."""
+
+    name: str
+    crosses: bool
+    pooled: bool = False
+
+    @abstractmethod
+    def fit(self, view: View) -> Fitted:
+        """Fit on the view."""

@@ -1,0 +1,1 @@
+"""From a Delta version to the arrays that models learn from and score."""
