@@ -8,12 +8,14 @@ Usage: delta_jars.py CACHE_FOLDER (run by the environment's Python)
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import java_trust
 import pyspark
 
 COORDINATES = "io.delta:delta-spark_4.2_2.13:4.4.0"
@@ -55,9 +57,20 @@ def fetch(into: Path) -> None:
         nothing.write_text("")
         submit = [str(Path(pyspark.__file__).parent / "bin" / "spark-submit"), "--master", "local[1]"]
         submit += ["--packages", COORDINATES, "--exclude-packages", ",".join(BROUGHT_BY_SPARK)]
-        subprocess.run([*submit, "--conf", f"spark.jars.ivy={ivy}", str(nothing)], check=True)
+        submit += ["--conf", f"spark.jars.ivy={ivy}", str(nothing)]
+        subprocess.run(submit, check=True, env=environment(Path(ivy) / "trust.jks"))
         for jar in Path(ivy, "jars").glob("*.jar"):
             shutil.copy2(jar, into / jar.name)
+
+
+def environment(store: Path) -> dict[str, str]:
+    """Make the Java that came from the package index trust whom this machine trusts."""
+    bundle = java_trust.bundle()
+    if bundle is None or not Path(sys.prefix, "java-home").exists():
+        return dict(os.environ)
+    java_trust.write(store, java_trust.certificates(bundle))
+    options = f"-Djavax.net.ssl.trustStore={store} -Djavax.net.ssl.trustStorePassword={java_trust.PASSWORD}"
+    return {**os.environ, "JAVA_TOOL_OPTIONS": f"{options} {os.environ.get('JAVA_TOOL_OPTIONS', '')}"}
 
 
 def place(jar: Path, folder: Path) -> None:
