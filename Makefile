@@ -5,38 +5,38 @@ PROFILE ?= local
 bin := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env nightly quick test test-system check lock wheel clean
+.PHONY: help setup nightly quick test test-system check lock wheel clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Variables: DS (a date, now $(DS)), CONF (now $(CONF)), PROFILE (now $(PROFILE))"
 
-env: ## make .venv: pinned packages, Java where there is none, Delta's jars, Horovod
+setup: ## make .venv: pinned packages, Java where there is none, Delta's jars, Horovod
 	@.ci/setup
 
-nightly: env ## run the nightly for DS on the bundled retail data
+nightly: setup ## run the nightly for DS on the bundled retail data
 	@$(bin)/landbridge nightly --conf $(CONF) --profile $(PROFILE) --ds $(DS)
 
 quick: ## the same on 60 days in one process, without Horovod: under three minutes
 	@.ci/setup --no-horovod
 	@$(bin)/landbridge nightly --conf $(CONF) --profile quick --ds $(DS)
 
-test: env ## run the tests, but for the long lane
+test: setup ## run the tests, but for the long lane
 	@$(bin)/python -m pytest tests --ignore=tests/system -m "not system"
 
-test-system: env ## run the long lane: real processes, some of them killed
+test-system: setup ## run the long lane: real processes, some of them killed
 	@$(bin)/python -m pytest tests/system
 
-check: env ## ruff, mypy --strict and the import linter
+check: setup ## ruff, mypy --strict and the import linter
 	$(bin)/ruff check lib jobs tests deploy .ci
 	$(bin)/mypy --strict lib jobs
 	$(bin)/lint-imports
 
-lock: env ## compile requirements.lock anew from pyproject.toml, and upgrade
+lock: setup ## compile requirements.lock anew from pyproject.toml, and upgrade
 	$(bin)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --custom-compile-command "make lock" --upgrade -o requirements.lock
 
-wheel: env ## build the wheel that spark-submit --py-files takes, into dist/
+wheel: setup ## build the wheel that spark-submit --py-files takes, into dist/
 	$(bin)/python -m build --wheel --no-isolation
 
 clean: ## remove var/ (lake, tracking database, reports), caches and built wheels; keep .venv
