@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -320,6 +321,7 @@ class Config(Node):
     days: int | None = Field(None, ge=1, description="Only this many days up to ds are loaded.")
 
     root: str = Field("var", description="Everything that runs produce: a local folder or s3a://bucket/prefix.")
+    work: str | None = Field(None, description="Folder of models, reports, logs and caches, seen by driver and trainers alike; the root unless that is an object store.")
     storage: dict[str, str] = Field(default_factory=dict, description="Options of the object store for delta-rs, from the environment.", repr=False)
     spark: Spark = Spark()
     train: Train = Train()
@@ -333,14 +335,21 @@ class Config(Node):
             raise ValueError(f"guard.k {self.guard.k} is not among evaluate.k {self.evaluate.k}")
         if self.recommend.pool < self.recommend.k:
             raise ValueError(f"recommend.pool {self.recommend.pool} is below recommend.k {self.recommend.k}")
+        if self.work is None and not self.is_local:
+            raise ValueError(f"root {self.root} is an object store, so work must name a folder that driver and trainers share")
         if self.ranker.recent > self.features.history:
             raise ValueError(f"ranker.recent {self.ranker.recent} is above features.history {self.features.history}")
         return self
 
     @property
+    def folder(self) -> Path:
+        """The folder of models, reports, logs and caches."""
+        return Path(self.work or self.root)
+
+    @property
     def tracking_uri(self) -> str:
         """The tracking server's address, with the root filled in."""
-        return self.tracking.uri.replace("{root}", self.root)
+        return self.tracking.uri.replace("{root}", str(self.folder))
 
     @property
     def is_local(self) -> bool:
