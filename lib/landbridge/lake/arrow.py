@@ -7,7 +7,7 @@ import pyarrow as pa
 from landbridge.errors import LakeError
 from landbridge.lake.contracts import Contract
 
-_ATOMS = {"string": pa.string(), "double": pa.float64(), "bigint": pa.int64(), "int": pa.int32(), "boolean": pa.bool_(),
+_ATOMS = {"string": pa.string(), "double": pa.float64(), "bigint": pa.int64(), "long": pa.int64(), "int": pa.int32(), "boolean": pa.bool_(),
           "date": pa.date32(), "timestamp": pa.timestamp("us", tz="UTC")}
 
 

@@ -57,7 +57,7 @@ def contracts(config: Config) -> dict[str, Contract]:
     """Return the contracts of all tables, by name; some columns come from the configuration."""
     return {table.name: table for table in (
         _events(config), _items(config), _users(config), QUARANTINE, VOCABULARY, STATISTICS,
-        _examples(config), _user_state(config), METRICS, RECOMMENDATIONS, LEDGER)}
+        _examples(config), _user_state(config), METRICS, RECOMMENDATIONS, LEDGER, LEASE)}
 
 
 def _required(type: str, comment: str) -> Column:
@@ -162,12 +162,18 @@ RECOMMENDATIONS = Contract(
 LEDGER = Contract(
     "ledger", "What ran, on which versions, with which code and configuration.",
     {"ds": _DS, "step": _required("string", "The step."), "generation": _required("long", "Counts the runs of the step for ds, from 1."),
-     "fingerprint": _required("string", "Hash of what it read, its configuration and its code."), "code": _required("string", "Hash of the source files."),
-     "configuration": _required("string", "Hash of the science part it depends on."), "reads": _required("string", "JSON: table to digest of what was read."),
+     "fingerprint": _required("string", "Hash of what it read, its configuration and its code."), "code": _required("string", "JSON: source file to hash, of those it imports."),
+     "configuration": _required("string", "JSON: section to hash, of the science it depends on."), "reads": _required("string", "JSON: table, file or earlier step to digest of what was read."),
      "writes": _required("string", "JSON: table to version written."), "notes": _required("string", "JSON: counts and facts of the step."),
      "git_revision": _required("string", "The revision of the checkout, or empty."), "seconds": _required("double", "Wall clock."),
      "peak_memory_mb": _required("double", "Peak resident memory of this process and its children.")},
     key=("ds", "step", "generation"))
+
+LEASE = Contract(
+    "lease", "Who may write this lake, where the root is an object store; at most one row.",
+    {"holder": _required("string", "A name no other process has."), "command": _required("string", "What it runs."),
+     "since": _required("timestamp", "When it took the lease."), "expires": _required("timestamp", "When the lease ends unless renewed.")},
+    key=("holder",), days=7)
 
 
 def _sql_type(name: str) -> str:
