@@ -1,1 +1,1 @@
-"""From a Delta version to the arrays that models learn from and score."""
+"""From a pinned version of the tables to the arrays that models and contenders read. numpy and Arrow only, no Spark."""
