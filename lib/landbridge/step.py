@@ -22,6 +22,7 @@ class Night:
     `spark_lake` starts Spark at its first call, so that a step without Spark never waits for it.
     `say` prints one line of progress. `fingerprint` is the running step's; it travels in its Delta commits.
     `models` is the folder of this ds's fitted contenders and networks.
+    `again` asks for everything anew: what an earlier run of the step left behind is not taken up.
     """
 
     config: Config
@@ -33,6 +34,7 @@ class Night:
     reports: Path
     fingerprint: str = ""
     run_id: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True)
