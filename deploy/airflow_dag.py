@@ -6,7 +6,7 @@ says is done is skipped, so tasks may also be cleared by hand in any order.
 """
 
 import os
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
@@ -23,7 +23,7 @@ DS = "{{ macros.ds_add(ds, -1) }}"
 with DAG(
     dag_id="landbridge_nightly",
     schedule=CronTriggerTimetable("15 3 * * *", timezone="UTC"),
-    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,  # landbridge backfill --from D1 --to D2 loads many days in one job
     max_active_runs=1,  # one writer a lake
     default_args={"retries": 2, "retry_delay": timedelta(minutes=10), "execution_timeout": timedelta(hours=6)},
