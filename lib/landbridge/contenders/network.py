@@ -1,0 +1,85 @@
+"""A fitted pair of networks: the retriever scores whole catalogues, the ranker scores its best again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from landbridge.contenders.base import Fitted
+from landbridge.feed.states import Catalogue, States
+from landbridge.models.histories import histories_of
+from landbridge.models.networks import Networks
+
+BLOCK = 1 << 15
+"""(user, item) pairs that the ranker scores at once."""
+
+
+@dataclass
+class NetworkFitted(Fitted):
+    """A retriever and a ranker of one scope.
+
+    `own_only`: it learned from the scenario alone, so events of other scenarios and counts over them are masked for it.
+    `logq_I` is the log probability by which each item was drawn as a negative. The ranker's logit is relative to it
+    (Menon and Elkan 2011, section 3): with it added, scores order items by how likely the user takes them next.
+    """
+
+    kind = "network"
+    networks: Networks
+    own_only: bool
+    logq_I: NDArray[np.float32]
+
+    def score(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
+        """Return scores_BC by one matrix product of the two towers."""
+        states, catalogue = self._seen(states, catalogue)
+        retriever = self.networks.retriever.eval()
+        with torch.inference_mode():
+            item_CW = retriever.items(torch.from_numpy(catalogue.items.astype(np.int64)), torch.from_numpy(catalogue.feature_CG))
+            scores: NDArray[np.float32] = (retriever.users(histories_of(states)) @ item_CW.T).numpy()
+        return scores
+
+    def rescore(self, states: States, catalogue: Catalogue, index_BK: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return scores_BK: the ranker's log odds, taken back to the scale of how often items are taken."""
+        item_BK = np.minimum(catalogue.items[index_BK], len(self.logq_I) - 1)
+        corrected: NDArray[np.float32] = self._logits(states, catalogue, index_BK) + self.logq_I[item_BK]
+        return corrected
+
+    def probability(self, states: States, catalogue: Catalogue, index_BK: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the probability BK of the label against negatives drawn as in training."""
+        logit_BK = self._logits(states, catalogue, index_BK)
+        return (1.0 / (1.0 + np.exp(-logit_BK.astype(np.float64)))).astype(np.float32)
+
+    def _logits(self, states: States, catalogue: Catalogue, index_BK: NDArray[np.intp]) -> NDArray[np.float32]:
+        states, catalogue = self._seen(states, catalogue)
+        ranker = self.networks.ranker.eval()
+        rows = max(1, BLOCK // max(1, index_BK.shape[1]))
+        parts = [np.zeros((0, index_BK.shape[1]), np.float32)]
+        with torch.inference_mode():
+            for start in range(0, len(index_BK), rows):
+                block = np.arange(start, min(start + rows, len(index_BK)))
+                item_BK = torch.from_numpy(catalogue.items[index_BK[block]].astype(np.int64))
+                feature_BKG = torch.from_numpy(catalogue.feature_CG[index_BK[block]])
+                logit_BK = ranker(histories_of(states.take(block)), torch.arange(len(block)), item_BK, feature_BKG)
+                parts.append(logit_BK.numpy())
+        return np.concatenate(parts)
+
+    def _seen(self, states: States, catalogue: Catalogue) -> tuple[States, Catalogue]:
+        return (states.own_only(), catalogue.own_only()) if self.own_only else (states, catalogue)
+
+    def save(self, folder: Path) -> None:
+        """Write both networks as safetensors, their sizes as JSON, and the draw probabilities."""
+        self.networks.save(folder)
+        save_file({"logq_I": self.logq_I}, folder / "drawn.safetensors")
+        (folder / "network.json").write_text(json.dumps({"own_only": self.own_only}))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        own_only = bool(json.loads((folder / "network.json").read_text())["own_only"])
+        return cls(Networks.load(folder), own_only, load_file(folder / "drawn.safetensors")["logq_I"])

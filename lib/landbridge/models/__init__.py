@@ -1,0 +1,1 @@
+"""Torch modules: towers, sequence encoders, rankers. None of them knows where batches come from."""

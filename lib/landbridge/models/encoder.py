@@ -1,0 +1,118 @@
+"""Reads a user's history: pre-norm transformer layers over the events, and what the scenario asks of the recent ones.
+
+The layers follow Vaswani et al. 2017 with the normalisation in front (Xiong et al. 2020); self-attention over a user's events
+for recommendation is SASRec (Kang and McAuley 2018). Positions are told by the age of an event and not by its number.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from landbridge.models.histories import Histories
+from landbridge.models.noise import Noise, drop
+from landbridge.models.sizes import Sizes
+
+AGE_EDGES = (0.01, 0.5, 1.5, 3.5, 7.5, 14.5, 30.5, 60.5, 90.5, 180.5, 365.5, 730.5)
+"""Bounds of the age buckets, in days."""
+
+
+class Table(nn.Module):
+    """An embedding table whose row 0 is padding and the unknown: always zero, never learned."""
+
+    def __init__(self, size: int, dim: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(size, dim, padding_idx=0)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Return rows [..., D] of ids; an id beyond the table is unknown."""
+        known = ids < self.table.num_embeddings
+        return torch.as_tensor(self.table(torch.where(known, ids, 0)))
+
+
+class Tokens(nn.Module):
+    """Makes a vector of each event: item + scenario + type + age + outcome."""
+
+    def __init__(self, sizes: Sizes, dim: int) -> None:
+        super().__init__()
+        self.scenario = Table(sizes.scenarios, dim)
+        self.event_type = Table(sizes.types, dim)
+        self.age = Table(len(AGE_EDGES) + 2, dim)
+        self.outcome = nn.Linear(1, dim, bias=False)
+        self.register_buffer("edges", torch.tensor(AGE_EDGES), persistent=False)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, item_HLD: Tensor, histories: Histories) -> Tensor:
+        """Return token_HLD; zero where there is no event."""
+        bucket_HL = 1 + torch.bucketize(histories.age_HL, self.get_buffer("edges"))
+        token_HLD = item_HLD + self.scenario(histories.scenario_HL) + self.event_type(histories.type_HL) + self.age(bucket_HL)
+        token_HLD = token_HLD + self.outcome(histories.outcome_HL[..., None])
+        return torch.as_tensor(self.norm(token_HLD) * histories.present_HL[..., None])
+
+
+class Layer(nn.Module):
+    """One pre-norm transformer layer over tokens, of which `present_HT` says the real ones."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.before_attention = nn.LayerNorm(dim)
+        self.query_key_value = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+        self.before_wide = nn.LayerNorm(dim)
+        self.wide = nn.Linear(dim, 2 * dim)
+        self.narrow = nn.Linear(2 * dim, dim)
+
+    def forward(self, token_HTD: Tensor, present_HT: Tensor) -> Tensor:
+        """Return the tokens, changed."""
+        rows, length, dim = token_HTD.shape
+        parts = self.query_key_value(self.before_attention(token_HTD)).view(rows, length, 3, self.heads, dim // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
+        read = F.scaled_dot_product_attention(query, key, value, attn_mask=present_HT[:, None, None, :])
+        token_HTD = token_HTD + self.out(read.transpose(1, 2).reshape(rows, length, dim))
+        return torch.as_tensor(token_HTD + self.narrow(F.gelu(self.wide(self.before_wide(token_HTD)))))
+
+
+class HistoryEncoder(nn.Module):
+    """History -> user vector: what the scenario's token gathered, the long-term mean, the recent events that answer to the scenario."""
+
+    def __init__(self, sizes: Sizes, recent: int) -> None:
+        super().__init__()
+        dim = sizes.dim
+        self.recent, self.rate = recent, sizes.dropout
+        self.tokens = Tokens(sizes, dim)
+        self.asked = Table(sizes.scenarios, dim)
+        self.features = nn.Linear(sizes.user_features, dim)
+        self.layers = nn.ModuleList([Layer(dim, sizes.heads) for _ in range(sizes.layers)])
+        self.short_key = nn.Linear(dim, dim, bias=False)
+        self.norm = nn.LayerNorm(4 * dim)
+        self.user = nn.Sequential(nn.Linear(4 * dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+
+    def forward(self, item_HLD: Tensor, histories: Histories, noise: Noise | None) -> Tensor:
+        """Return user_HD. A user without a history is told by the scenario and the features."""
+        event_HLD = self.tokens(item_HLD, histories)
+        present_HL = histories.present_HL
+        if noise is not None and self.rate > 0:
+            present_HL = present_HL & (noise.mask("events", present_HL.shape[1], self.rate) > 0)
+        asked_HD = self.asked(histories.scenario_H) + self.features(histories.user_HF)
+        token_HTD = torch.cat([asked_HD[:, None], event_HLD], dim=1)
+        present_HT = F.pad(present_HL, (1, 0), value=True)
+        for layer in self.layers:
+            token_HTD = layer(token_HTD, present_HT)
+        gathered_HD, out_HLD = token_HTD[:, 0], token_HTD[:, 1:]
+        long_HD = _mean(out_HLD, present_HL)
+        short_HD = self._short(asked_HD, event_HLD[:, -self.recent:], present_HL[:, -self.recent:])
+        user_HW = self.norm(torch.cat([gathered_HD, long_HD, short_HD, asked_HD], dim=1))
+        return torch.as_tensor(self.user(drop(noise, user_HW, "user", self.rate)))
+
+    def _short(self, asked_HD: Tensor, event_HRD: Tensor, present_HR: Tensor) -> Tensor:
+        weight_HR = (self.short_key(event_HRD) * asked_HD[:, None]).sum(-1) / event_HRD.shape[-1] ** 0.5
+        # A finite floor and the mask again: a row without recent events sums to nothing, and not to NaN.
+        weight_HR = torch.softmax(weight_HR.masked_fill(~present_HR, -1e9), dim=1) * present_HR
+        return torch.as_tensor((weight_HR[..., None] * event_HRD).sum(1))
+
+
+def _mean(value_HLD: Tensor, present_HL: Tensor) -> Tensor:
+    count_H = present_HL.sum(1).clamp(min=1)
+    return (value_HLD * present_HL[..., None]).sum(1) / count_H[:, None]

@@ -1,0 +1,58 @@
+"""Losses, one number an example: none depends on the other examples of the batch."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+NOTHING = -1e4
+"""The score of what is left out: finite, because the gradient of a sum of nothing is not a number."""
+
+
+def sampled_softmax(score_B: Tensor, score_HN: Tensor, row_B: Tensor, item_B: Tensor, shared_N: Tensor, shared_logq_N: Tensor,
+                    blocked_HN: Tensor) -> Tensor:
+    """Return loss_B: the softmax over the catalogue, its denominator estimated from N items drawn with replacement.
+
+    log-Q correction (Bengio and Senecal 2008): an item drawn with probability q stands for 1 / (N q) items. A drawn item is left out
+    where the user had it by then, and where it is the example's own positive (an accidental hit).
+
+    Parameters
+    ----------
+    score_B
+        Scores of the examples' own items.
+    score_HN
+        Scores of the drawn items for every history.
+    row_B
+        The history of each example.
+    item_B, shared_N
+        Ids of the positives and of the drawn items.
+    shared_logq_N
+        Log probability of each draw.
+    blocked_HN
+        True where the user had the drawn item by then.
+    """
+    score_HN = score_HN - (shared_logq_N + math.log(len(shared_N)))
+    score_HN = score_HN.masked_fill(blocked_HN, NOTHING)
+    rest_B = torch.logsumexp(score_HN, dim=1)[row_B]
+    hit_BN = (item_B[:, None] == shared_N[None]) & ~blocked_HN[row_B]
+    hit_B = hit_BN.any(1)
+    if hit_B.any():
+        # Rare where feed leaves out what the user has; all other examples of a history share one sum.
+        own = torch.logsumexp(score_HN[row_B[hit_B]].masked_fill(hit_BN[hit_B], NOTHING), dim=1)
+        rest_B = rest_B.masked_scatter(hit_B, own)
+    return torch.logaddexp(score_B, rest_B) - score_B
+
+
+def binary(logit_BK: Tensor, label_B: Tensor, drawn_BK: Tensor) -> Tensor:
+    """Return loss_B: cross entropy of the example (first column, its label) and of its drawn negatives (the others), averaged.
+
+    `drawn_BK` is True where the column counts: always the first one, and the negatives of a positive.
+    """
+    target_BK = torch.zeros_like(logit_BK)
+    target_BK[:, 0] = label_B
+    loss_BK = F.binary_cross_entropy_with_logits(logit_BK, target_BK, reduction="none") * drawn_BK
+    return loss_BK.sum(1) / drawn_BK.sum(1)
+

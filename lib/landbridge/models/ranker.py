@@ -1,0 +1,64 @@
+"""The ranker: probability of the label for (user, item, scenario); one network for all scenarios, the scenario is a feature.
+
+Attention of past events on the candidate is DIN (Zhou et al. 2018).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from landbridge.models.encoder import Table, Tokens
+from landbridge.models.histories import Histories
+from landbridge.models.noise import Noise
+from landbridge.models.sizes import Sizes
+
+
+class Ranker(nn.Module):
+    """Scores K candidates of each row; candidates of a row do not see each other, and rows do not either."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        dim = sizes.rank_dim
+        self.item = Table(sizes.items, dim)
+        self.tokens = Tokens(sizes, dim)
+        self.scenario = Table(sizes.scenarios, dim)
+        self.user_features = nn.Linear(sizes.user_features, dim)
+        self.item_features = nn.Linear(sizes.item_features, dim)
+        self.key = nn.Linear(dim, dim, bias=False)
+        widths = (8 * dim, *sizes.rank_hidden)
+        self.norm = nn.LayerNorm(8 * dim)
+        self.hidden = nn.ModuleList([nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False)])
+        self.direct_item_features = nn.Linear(sizes.item_features, widths[1], bias=False)
+        self.logit = nn.Linear(widths[-1], 1)
+
+    def forward(self, histories: Histories, row_B: Tensor, item_BK: Tensor, feature_BKG: Tensor, noise: Noise | None = None) -> Tensor:
+        """Return logit_BK of candidates `item_BK` for the histories at `row_B`, with item features as of the moment."""
+        event_HLD = self.tokens(self.item(histories.item_HL), histories)
+        present_HL = histories.present_HL
+        long_HD = event_HLD.sum(1) / present_HL.sum(1).clamp(min=1)[:, None]
+        asked_HD = self.scenario(histories.scenario_H) + self.user_features(histories.user_HF)
+        recent = self.sizes.rank_recent
+        key_HRD, recent_HRD = self.key(event_HLD[:, -recent:]), event_HLD[:, -recent:]
+        item_BKD = self.item(item_BK) + self.item_features(feature_BKG)
+        short_BKD = _attend(item_BKD, key_HRD[row_B], recent_HRD[row_B], present_HL[:, -recent:][row_B])
+        long_BKD = long_HD[row_B][:, None].expand_as(item_BKD)
+        asked_BKD = asked_HD[row_B][:, None].expand_as(item_BKD)
+        crossed = [item_BKD, short_BKD, long_BKD, asked_BKD, item_BKD * short_BKD, item_BKD * long_BKD, item_BKD * asked_BKD, short_BKD * asked_BKD]
+        hidden_BKW = self.norm(torch.cat(crossed, dim=-1))
+        for place, layer in enumerate(self.hidden):
+            direct: Tensor | float = self.direct_item_features(feature_BKG) if place == 0 else 0.0
+            hidden_BKW = F.gelu(layer(hidden_BKW) + direct)
+            if noise is not None and self.sizes.rank_dropout > 0:
+                mask_HW = noise.mask(f"hidden{place}", hidden_BKW.shape[-1], self.sizes.rank_dropout)
+                hidden_BKW = hidden_BKW * mask_HW[row_B][:, None]
+        return torch.as_tensor(self.logit(hidden_BKW).squeeze(-1))
+
+
+def _attend(item_BKD: Tensor, key_BRD: Tensor, event_BRD: Tensor, present_BR: Tensor) -> Tensor:
+    """Return what the recent events say about each candidate, BKD; nothing where there are no events."""
+    weight_BKR = item_BKD @ key_BRD.transpose(1, 2) / item_BKD.shape[-1] ** 0.5
+    weight_BKR = torch.softmax(weight_BKR.masked_fill(~present_BR[:, None], -1e9), dim=-1) * present_BR[:, None]
+    return weight_BKR @ event_BRD

@@ -1,0 +1,55 @@
+"""What a network is shaped by: vocabulary sizes, feature counts, and the configured widths."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Self
+
+from landbridge.config.schema import Config
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Shapes of the two networks. Every vocabulary size counts id 0, which is padding and the unknown."""
+
+    items: int
+    scenarios: int
+    types: int
+    user_features: int
+    item_features: int
+    dim: int
+    layers: int
+    heads: int
+    dropout: float
+    rank_dim: int
+    rank_hidden: tuple[int, ...]
+    rank_recent: int
+    rank_dropout: float
+
+    @classmethod
+    def of(cls, config: Config, items: int, scenarios: int, types: int, user_features: int, item_features: int) -> Self:
+        """Return the sizes of a configuration's networks over vocabularies of these sizes."""
+        retriever, ranker = config.retriever, config.ranker
+        return cls(
+            items, scenarios, types, user_features, item_features,
+            retriever.dim, retriever.layers, retriever.heads, retriever.dropout,
+            ranker.dim, tuple(ranker.hidden), ranker.recent, ranker.dropout)
+
+    def grown(self, other: Sizes) -> Sizes:
+        """These sizes with the vocabularies of `other` where those are larger."""
+        return replace(self, items=max(self.items, other.items), scenarios=max(self.scenarios, other.scenarios),
+                       types=max(self.types, other.types))
+
+    def compatible(self, other: Sizes) -> bool:
+        """Whether weights of one fit the other, new vocabulary rows aside."""
+        return self.grown(other) == other.grown(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Read what `to_json` gave."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known})

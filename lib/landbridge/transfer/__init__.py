@@ -1,0 +1,21 @@
+"""How a source's networks become a target's: one strategy a file, one interface, one conformance suite."""
+
+from __future__ import annotations
+
+from landbridge.errors import ConfigError
+from landbridge.transfer.base import Crossing, Strategy
+from landbridge.transfer.fine_tune import FineTune
+from landbridge.transfer.target_only import TargetOnly
+
+STRATEGIES: dict[str, type[Strategy]] = {strategy.name: strategy for strategy in (TargetOnly, FineTune)}
+"""Every strategy by its published name."""
+
+
+def strategy_of(name: str) -> Strategy:
+    """Return the strategy of a name."""
+    if name not in STRATEGIES:
+        raise ConfigError(f"transfer.strategy: there is no {name}; strategies: {', '.join(STRATEGIES)}")
+    return STRATEGIES[name]()
+
+
+__all__ = ["STRATEGIES", "Crossing", "FineTune", "Strategy", "TargetOnly", "strategy_of"]
