@@ -1,4 +1,4 @@
-"""What a contender is: anything that can be published, fitted on a view of the days up to one day, and scoring without Spark."""
+"""What a contender is: anything that can be published, fitted on the days up to one day, and scoring without Spark."""
 
 from __future__ import annotations
 
@@ -47,11 +47,13 @@ class Fitted(ABC):
         """
 
     def rescore(self, states: States, catalogue: Catalogue, index_BK: NDArray[np.intp]) -> NDArray[np.float32] | None:
-        """Return scores_BK of the items ``catalogue.items[index_BK]`` by a second stage, or None where there is none."""
+        """Return scores_BK of the items ``catalogue.items[index_BK]`` by a second stage, or None without one."""
         return None
 
-    def probability(self, states: States, catalogue: Catalogue, index_BK: NDArray[np.intp]) -> NDArray[np.float32] | None:
-        """Return the probability of the label, shape BK, or None where the contender has none (then it has no log loss)."""
+    def probability(
+        self, states: States, catalogue: Catalogue, index_BK: NDArray[np.intp]
+    ) -> NDArray[np.float32] | None:
+        """Return the probability of the label, shape BK, or None where there is none (then there is no log loss)."""
         return None
 
     @abstractmethod
@@ -65,11 +67,15 @@ class Fitted(ABC):
 
 
 class Contender(ABC):
-    """A way to fit. `crosses` says whether it learns from other scenarios; `pooled` whether one fit serves all scenarios."""
+    """A way to fit. `crosses`: it learns from other scenarios. `pooled`: one fit serves all scenarios."""
 
     name: str
     crosses: bool
     pooled: bool = False
+
+    def left_out(self, view: View) -> str | None:
+        """Return a sentence that says why it is not fitted on this view, or None; whoever fits asks first."""
+        return None
 
     @abstractmethod
     def fit(self, view: View) -> Fitted:

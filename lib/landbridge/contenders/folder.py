@@ -1,0 +1,142 @@
+"""Saved contenders: a folder with ``meta.json`` and the parameters, complete if it exists; and the one top-k of all."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landbridge.contenders.base import ALL, Fitted
+from landbridge.errors import LakeError
+from landbridge.feed.states import Catalogue, States
+
+# Where the class of each kind lives; imported when a folder of that kind is read, so that neighbours need no torch.
+_KINDS = {
+    "popularity": ("landbridge.contenders.popularity", "PopularityFitted"),
+    "weights": ("landbridge.contenders.weights", "WeightsFitted"),
+    "network": ("landbridge.contenders.network", "NetworkFitted"),
+}
+_BLOCK = 1024
+
+Ranked = tuple[NDArray[np.int32], NDArray[np.float32]]
+"""Item ids and scores, both [B, k]."""
+
+
+def scope_folder(scope: str) -> str:
+    """Return the folder name of a scope."""
+    return "_all" if scope == ALL else quote(scope, safe="")
+
+
+def scope_of(folder: str) -> str:
+    """Return the scope of a folder name."""
+    return ALL if folder == "_all" else unquote(folder)
+
+
+def find_fitted(models: Path, fit: str, scenario: str) -> dict[str, Path]:
+    """Return the folders that serve a scenario in a fit, by contender, ascending; a pooled one is under ``_all``."""
+    found: dict[str, Path] = {}
+    for scope in (ALL, scenario):
+        folder = models / "fits" / fit / scope_folder(scope)
+        complete = [path.parent for path in folder.glob("*/meta.json") if not path.parent.name.endswith(".tmp")]
+        found |= {path.name: path for path in complete}
+    return dict(sorted(found.items()))
+
+
+def save_fitted(fitted: Fitted, folder: Path, meta: Mapping[str, Any]) -> None:
+    """Write a fitted contender, replacing the folder; it appears complete or not at all."""
+    working = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(working, ignore_errors=True)
+    working.mkdir(parents=True)
+    fitted.save(working)
+    text = json.dumps({**meta, "kind": fitted.kind}, indent=1, sort_keys=True, default=str)
+    (working / "meta.json").write_text(text + "\n", encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    working.rename(folder)
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """Return what `save_fitted` was told about the contender."""
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LakeError(f"{folder}: is not a saved contender ({error}); run the step that fits it again") from None
+    return dict(meta)
+
+
+def load_fitted(folder: Path) -> Fitted:
+    """Read a saved contender; nothing is unpickled."""
+    kind = read_meta(folder).get("kind")
+    if kind not in _KINDS:
+        raise LakeError(f"{folder}: holds a contender of the unknown kind {kind!r}; known: {', '.join(_KINDS)}")
+    module, name = _KINDS[kind]
+    found: type[Fitted] = getattr(importlib.import_module(module), name)
+    return found.load(folder)
+
+
+def top_k(fitted: Fitted, states: States, catalogue: Catalogue, k: int, pool: int) -> Ranked:
+    """Return the best k items of the catalogue that the user has not had.
+
+    Ids are int32 [B, k], 0 where there are no more, and scores float32 [B, k].
+    A contender with a second stage re-scores the `pool` best of its first, and only those. Ties go to the lower id.
+    """
+    parts = [
+        select(fitted, block, catalogue, fitted.score(block, catalogue), k, pool)
+        for block in (states.take(rows) for rows in blocks(states.had.shape[0]))]
+    if not parts:
+        return np.zeros((0, k), np.int32), np.zeros((0, k), np.float32)
+    return np.concatenate([items for items, _ in parts]), np.concatenate([scores for _, scores in parts])
+
+
+def blocks(rows: int) -> list[NDArray[np.intp]]:
+    """Return the row numbers in blocks that keep scores_BC small."""
+    return [np.arange(start, min(start + _BLOCK, rows)) for start in range(0, rows, _BLOCK)]
+
+
+def select(
+    fitted: Fitted, states: States, catalogue: Catalogue, scores_BC: NDArray[np.float32], k: int, pool: int
+) -> Ranked:
+    """Do what `top_k` does for scores that are there already."""
+    first_BC = np.array(scores_BC, np.float32)
+    had = states.had.tocoo()
+    place = np.searchsorted(catalogue.items, had.col)
+    inside = place < len(catalogue.items)
+    inside[inside] = catalogue.items[place[inside]] == had.col[inside]
+    first_BC[had.row[inside], place[inside]] = -np.inf
+    index_BK = best(first_BC, max(k, pool))
+    first_BK = np.take_along_axis(first_BC, index_BK, axis=1)
+    second_BK = fitted.rescore(states, catalogue, index_BK)
+    final_BK = first_BK if second_BK is None else np.where(np.isneginf(first_BK), np.float32(-np.inf), second_BK)
+    return _cut(catalogue, index_BK, final_BK, k)
+
+
+def _cut(catalogue: Catalogue, index_BK: NDArray[np.intp], scores_BK: NDArray[np.float32], k: int) -> Ranked:
+    order = np.lexsort((index_BK, -scores_BK), axis=1)[:, :k]
+    scores = np.take_along_axis(scores_BK, order, axis=1)
+    items = catalogue.items[np.take_along_axis(index_BK, order, axis=1)]
+    missing = np.isneginf(scores)
+    items, scores = np.where(missing, 0, items).astype(np.int32), np.where(missing, 0, scores).astype(np.float32)
+    short = k - items.shape[1]
+    return np.pad(items, ((0, 0), (0, short))), np.pad(scores, ((0, 0), (0, short)))
+
+
+def best(scores_BC: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+    """Return the columns of the k largest of each row, best first, ties by column; shape [B, min(k, C)]."""
+    size = scores_BC.shape[1]
+    if k >= size:
+        return np.argsort(-scores_BC, axis=1, kind="stable")
+    # All that equals the k-th value competes; ties beyond the k-th place are cut by column, as a stable sort would.
+    threshold_B1 = np.partition(scores_BC, size - k, axis=1)[:, size - k][:, None]
+    above = scores_BC > threshold_B1
+    equal = scores_BC == threshold_B1
+    left_B1 = k - above.sum(axis=1, keepdims=True)
+    chosen = above | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= left_B1))
+    index_BK = np.nonzero(chosen)[1].reshape(len(scores_BC), k)
+    order = np.argsort(-np.take_along_axis(scores_BC, index_BK, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(index_BK, order, axis=1)

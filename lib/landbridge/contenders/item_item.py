@@ -1,0 +1,78 @@
+"""Item-item neighbours: the cosine between items over their users (Sarwar et al. 2001; Deshpande and Karypis 2004)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from landbridge.contenders.base import Contender, View
+from landbridge.contenders.weights import WeightsFitted, evidence
+
+_BLOCK = 512
+
+
+@dataclass(frozen=True)
+class ItemItem(Contender):
+    """Keeps the `neighbours` nearest items of every item, ties by item id.
+
+    `across` is the weight of the other scenarios' evidence; None learns from the scenario alone.
+    """
+
+    neighbours: int
+    across: float | None = None
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The published name."""
+        return "item_item" if self.across is None else "item_item_across"
+
+    @property
+    def crosses(self) -> bool:  # type: ignore[override]
+        """Whether it learns from other scenarios."""
+        return self.across is not None
+
+    @property
+    def pooled(self) -> bool:  # type: ignore[override]
+        """With weight one the evidence is the same for every scenario."""
+        return self.across == 1.0
+
+    def fit(self, view: View) -> WeightsFitted:
+        """Count pairs, divide by the norms, drop the diagonal, keep the nearest."""
+        seen = evidence(view, self.across)
+        return WeightsFitted(seen.items, nearest(cosine(seen.gram()), self.neighbours))
+
+
+def cosine(gram: sp.csr_matrix) -> sp.csr_matrix:
+    """Return g_ij / sqrt(g_ii g_jj) with a zero diagonal, of a csr float64 [M, M] Gram matrix."""
+    norm = np.sqrt(gram.diagonal()) + 1e-9
+    cells = gram.tocoo()
+    off = cells.row != cells.col
+    row, col = cells.row[off], cells.col[off]
+    values = (cells.data[off] / (norm[row] * norm[col])).astype(np.float32)
+    near = sp.csr_matrix((values, (row, col)), shape=gram.shape)
+    near.eliminate_zeros()
+    return near
+
+
+def nearest(near: sp.csr_matrix, neighbours: int) -> sp.csr_matrix:
+    """Return `near` with the `neighbours` largest values of each row, ties by column; in blocks of dense rows."""
+    if neighbours >= near.shape[1]:
+        return near
+    blocks = []
+    for start in range(0, near.shape[0], _BLOCK):
+        dense = near[start:start + _BLOCK].toarray()
+        blocks.append(sp.csr_matrix(np.where(_top(dense, neighbours), dense, np.float32(0))))
+    return sp.csr_matrix(sp.vstack(blocks, format="csr"))
+
+
+def _top(values_RM: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
+    # The count-th value is a threshold; what equals it fills the places left, lowest column first: no sort is needed.
+    threshold_R1 = np.partition(values_RM, -count, axis=1)[:, -count][:, None]
+    above = values_RM > threshold_R1
+    equal = values_RM == threshold_R1
+    left_R1 = count - above.sum(axis=1, keepdims=True)
+    chosen: NDArray[np.bool_] = above | (equal & (np.cumsum(equal, axis=1) <= left_R1))
+    return chosen

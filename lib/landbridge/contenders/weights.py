@@ -1,0 +1,132 @@
+"""The kernel of neighbour methods: what the user has, times an item-item matrix; and the evidence it is fitted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from landbridge.contenders.base import ALL, Fitted, View
+from landbridge.feed.states import Catalogue, States
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Who had what: distinct (user, item) pairs, with the columns cut down to the items that occur.
+
+    Attributes
+    ----------
+    items
+        int32[M], ascending ids of the items that occur.
+    pairs
+        csr float64 [users, M] of ones: all pairs, or those of the scenario where `others` is zero.
+    own
+        The scenario's own pairs, of the same shape; None where all pairs count the same.
+    others
+        Weight of the evidence that comes from other scenarios.
+    """
+
+    items: NDArray[np.int32]
+    pairs: sp.csr_matrix
+    own: sp.csr_matrix | None = None
+    others: float = 1.0
+
+    def gram(self) -> sp.csr_matrix:
+        """Return how many users had both items, csr float64 [M, M], the others' evidence weighted.
+
+        With G_all of all pairs and G_own of the scenario's, it is G_own + others * (G_all - G_own): at 0 the scenario
+        alone, at 1 plain pooling, where a person seen in two scenarios joins what he had in both.
+        """
+        pooled = sp.csr_matrix(self.pairs.T @ self.pairs)
+        if self.own is None:
+            return pooled
+        return sp.csr_matrix(self.others * pooled + (1.0 - self.others) * (self.own.T @ self.own))
+
+
+def evidence(view: View, across: float | None) -> Evidence:
+    """Return the view's evidence: the scenario's own for `across` None, else with the others' weighted by `across`."""
+    if across is None:
+        return _cut(view.interactions.of_scenario(view.scope).matrix(), None, 0.0)
+    everybody = view.interactions.matrix()
+    if across == 1.0 or view.scope == ALL:
+        return _cut(everybody, None, 1.0)
+    return _cut(everybody, view.interactions.of_scenario(view.scope).matrix(), across)
+
+
+def _cut(pairs: sp.csr_matrix, own: sp.csr_matrix | None, others: float) -> Evidence:
+    items = np.unique(pairs.indices).astype(np.int32)
+    cut = pairs.astype(np.float64)[:, items]
+    return Evidence(items, cut, None if own is None else own.astype(np.float64)[:, items], others)
+
+
+@dataclass(frozen=True)
+class WeightsFitted(Fitted):
+    """Scores are ``had @ weights``: the sum over what the user has of its weight on the candidate.
+
+    Attributes
+    ----------
+    items
+        int32[M], ascending item ids of the rows and columns.
+    weights
+        float32 [M, M], dense or csr; row: what the user has, column: the candidate.
+    """
+
+    kind: ClassVar[str] = "weights"
+
+    items: NDArray[np.int32]
+    weights: NDArray[np.float32] | sp.csr_matrix
+
+    def score(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
+        """Return scores_BC; an item the matrix does not know scores zero."""
+        scores_BC = np.zeros((states.had.shape[0], len(catalogue.items)), np.float32)
+        if len(self.items) == 0:
+            return scores_BC
+        column, known = positions(self.items, catalogue.items)
+        had_BM = _columns(states.had, self.items)
+        product: Any = had_BM @ self._columns_of(column[known])
+        scores_BC[:, known] = product if isinstance(product, np.ndarray) else product.toarray()
+        return scores_BC
+
+    def _columns_of(self, column: NDArray[np.intp]) -> NDArray[np.float32] | sp.csr_matrix:
+        # Copying the columns of a dense matrix costs more than the product for a small batch: not where all are wanted.
+        if len(column) == len(self.items):
+            return self.weights
+        return self.weights[:, column]
+
+    def save(self, folder: Path) -> None:
+        """Write items.npy and weights.npy, or the three arrays of a csr matrix."""
+        np.save(folder / "items.npy", self.items, allow_pickle=False)
+        if isinstance(self.weights, np.ndarray):
+            np.save(folder / "weights.npy", self.weights, allow_pickle=False)
+            return
+        for name in ("data", "indices", "indptr"):
+            np.save(folder / f"weights.{name}.npy", getattr(self.weights, name), allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        items = np.load(folder / "items.npy", allow_pickle=False)
+        if (folder / "weights.npy").exists():
+            return cls(items, np.load(folder / "weights.npy", allow_pickle=False))
+        parts = [np.load(folder / f"weights.{name}.npy", allow_pickle=False) for name in ("data", "indices", "indptr")]
+        return cls(items, sp.csr_matrix(tuple(parts), shape=(len(items), len(items))))
+
+
+def positions(items: NDArray[np.int32], wanted: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Return where each of `wanted` stands in the ascending `items`, and whether it is there at all (else 0)."""
+    if len(items) == 0:
+        return np.zeros(len(wanted), np.intp), np.zeros(len(wanted), np.bool_)
+    place = np.minimum(np.searchsorted(items, wanted), len(items) - 1)
+    known = items[place] == wanted
+    return np.where(known, place, 0), known
+
+
+def _columns(had: sp.csr_matrix, items: NDArray[np.int32]) -> sp.csr_matrix:
+    """Return the columns `items` of `had`; ids beyond its width are items nobody in the batch can have."""
+    width = max(had.shape[1], int(items[-1]) + 1)
+    wide = sp.csr_matrix((had.data, had.indices, had.indptr), shape=(had.shape[0], width))
+    return wide[:, items].astype(np.float32)
