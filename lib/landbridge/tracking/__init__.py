@@ -1,0 +1,1 @@
+"""MLflow: runs of nights and their steps, and the registry of bundles."""
