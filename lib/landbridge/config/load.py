@@ -40,12 +40,14 @@ def load(conf: str | Path, profile: str | Path = "local", overrides: Sequence[st
     where_path = _profile_path(conf, profile)
     where = _with_extends(where_path)
     tree = _merge(what, where)
+    given: dict[str, Any] = {}
     for override in overrides:
-        tree = _merge(tree, _override(override))
+        given = _merge(given, _override(override))
+    tree = _merge(tree, given)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_explain(error, what, conf, where_path)) from None
+        raise ConfigError(_explain(error, [*([("--set", given)] if overrides else []), (conf, what)], where_path)) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -118,20 +120,28 @@ def _override(text: str) -> dict[str, Any]:
     return dict(tree)
 
 
-def _explain(error: ValidationError, what: Mapping[str, Any], conf: Path, where: Path) -> str:
+def _explain(error: ValidationError, sources: Sequence[tuple[str | Path, Mapping[str, Any]]], last: Path) -> str:
+    """One line a fault, each beginning with the source that spelled the key: the command line, the set or the profile."""
     lines = []
     for fault in error.errors():
-        location = [part for part in fault["loc"]]
-        file = conf if not location or _reaches(what, location) else where
-        key = ".".join(str(part) for part in location) or "(whole file)"
+        location = list(fault["loc"])
+        everything = " with ".join(str(source) for source in (sources[-1][0], last, *(source for source, _ in sources[:-1])))
+        file = next((source for source, tree in sources if _reaches(tree, location)), last if location else everything)
+        key = ".".join(str(part) for part in location) or "the whole"
         found = "" if fault["type"] == "missing" or isinstance(fault["input"], Mapping) else f", found {fault['input']!r}"
         lines.append(f"{file}: {key}: {_message(fault, location)}{found}")
     return "\n".join(lines)
 
 
 def _reaches(tree: Any, location: Sequence[Any]) -> bool:
-    head = location[0]
-    return isinstance(tree, Mapping) and str(head) in tree
+    """Whether the tree spells the key, or, where the key is missing, the section it is missing from."""
+    if not location:
+        return False
+    for part in location[:-1]:
+        if not isinstance(tree, Mapping) or part not in tree:
+            return isinstance(tree, Sequence) and not isinstance(tree, str)
+        tree = tree[part]
+    return isinstance(tree, Mapping) and (location[-1] in tree or len(location) > 1)
 
 
 def _message(fault: Any, location: Sequence[Any]) -> str:

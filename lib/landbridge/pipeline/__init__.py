@@ -1,0 +1,1 @@
+"""Runs the steps: order, fingerprints, ledger, lock, plan, backfill, rollback, and the command line."""

@@ -1,0 +1,290 @@
+"""The command line. Exit codes: 0 done or already done, 2 wrong usage or configuration, 1 failed."""
+# ruff: noqa: D301  (click reads the backspace character)
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from landbridge import __version__
+from landbridge.config.json_schema import json_schema
+from landbridge.config.schema import Config
+from landbridge.errors import LandbridgeError
+from landbridge.pipeline import steps as flow
+from landbridge.pipeline.night import log_of, night_of
+from landbridge.pipeline.options import DAY, Place, ds_option, force_option, placed, wait_option
+from landbridge.pipeline.screen import lines_of, speaking
+from landbridge.step import Night
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, no_args_is_help=True)
+@click.version_option(__version__)
+def cli() -> None:
+    """Nightly recommendation tables for many scenarios.
+
+    \b
+    landbridge nightly --ds 2011-11-30        everything, in order; what is done is skipped
+    landbridge plan --ds 2011-11-30           what that would run, and why
+    landbridge show 12583                     a user's history and list
+
+    Every command takes --conf (what), --profile (where) and --set KEY=VALUE.
+    Exit codes: 0 done or already done, 2 wrong usage or configuration, 1 failed.
+    """
+
+
+@cli.command()
+@placed
+@ds_option
+@click.option("--from", "start", type=click.Choice(flow.NAMES), help="Run this step and all after it, even if done.")
+@force_option
+@wait_option
+def nightly(place: Place, ds: dt.date, start: str | None, force: bool, wait: float) -> None:
+    """Run all steps of a night in order, in one Spark application.
+
+    A step whose inputs, configuration and code are unchanged is skipped; a night that was killed resumes with the
+    same command.
+
+    \b
+    landbridge nightly --ds 2011-11-30
+    landbridge nightly --conf conf/online_retail.yaml --profile quick --ds 2011-11-30
+    landbridge nightly --ds 2011-11-30 --from evaluate
+    """
+    config = place.load()
+    with _screen(config, log_of(config, ds)) as console:
+        _night(console, config, ds, flow.NAMES, start, force, wait)
+
+
+def _step_command(name: str, does: str) -> None:
+    def run(place: Place, ds: dt.date, force: bool, wait: float) -> None:
+        config = place.load()
+        with _screen(config, log_of(config, ds)) as console:
+            _night(console, config, ds, (name,), None, force, wait)
+
+    run.__doc__ = f"""{does}
+
+    One step of the nightly, for a scheduler; the steps before it must have run for the day.
+
+    \b
+    landbridge {name} --ds 2011-11-30
+    spark-submit jobs/{name}.py --conf conf/online_retail.yaml --profile local --ds 2011-11-30
+    """
+    cli.command(name)(placed(ds_option(force_option(wait_option(run)))))
+
+
+_step_command("clean", "Raw daily logs to events, items, users and quarantine.")
+_step_command("featurize", "Events to vocabulary, statistics, examples and user_state.")
+_step_command("pretrain", "Train retriever and ranker on the source scenario.")
+_step_command("finetune", "Fit all contenders of all scenarios, controls beside what crosses.")
+_step_command("evaluate", "Judge the contenders, decide what each scenario publishes, register the bundle.")
+_step_command("recommend", "Write, audit and publish the night's lists.")
+_step_command("report", "Write the page a person reads in the morning.")
+
+
+@cli.command()
+@placed
+@ds_option
+def check(place: Place, ds: dt.date) -> None:
+    """Validate the configuration against a sample of the data; nothing is written to the lake.
+
+    \b
+    landbridge check --conf conf/my_shop.yaml --ds 2026-03-01
+    """
+    config = place.load()
+    with _screen(config, log_of(config, ds)) as console:
+        from landbridge.clean.check import check as check_data
+
+        console.print(check_data(night_of(config, ds, _say(console)).spark_lake(), ds))
+
+
+@cli.command()
+@placed
+@ds_option
+def plan(place: Place, ds: dt.date) -> None:
+    """Say what the nightly would run, and why; nothing is run."""
+    config = place.load()
+    with _screen(config, log_of(config, ds)) as console:
+        from landbridge.pipeline.plan import plan as plan_night
+        from landbridge.pipeline.plan import table_of
+
+        console.print(table_of(plan_night(night_of(config, ds, _say(console)), flow.all_steps()), ds))
+
+
+@cli.command()
+@placed
+@click.option("--from", "first", type=DAY, required=True, help="The first day.")
+@click.option("--to", "last", type=DAY, required=True, help="The last day.")
+@wait_option
+def backfill(place: Place, first: dt.date, last: dt.date, wait: float) -> None:
+    """Run the nightly of every day from one to another; what is done is skipped, the first failure stops.
+
+    \b
+    landbridge backfill --from 2011-11-28 --to 2011-11-30
+    """
+    config = place.load()
+    with _screen(config, log_of(config, first)) as console:
+        from landbridge.pipeline.backfill import backfill as run_all
+
+        days = run_all(
+            first,
+            last,
+            lambda ds: _night(console, config, ds, flow.NAMES, None, False, wait),
+            _say(console),
+            f"landbridge backfill {place.words()} --to {last}",
+        )
+        console.print(f"backfill: {days} days are done")
+
+
+@cli.command()
+@placed
+@click.option("--to", "version", required=True, help="The registered version to go back to.")
+@click.option("--scenario", help="Only this scenario's route; all of them when left out.")
+@wait_option
+def rollback(place: Place, version: str, scenario: str | None, wait: float) -> None:
+    """Publish an earlier version of the model, for one scenario or for all.
+
+    \b
+    landbridge rollback --to 3
+    landbridge rollback --scenario Germany --to 3
+    """
+    config = place.load()
+    with _screen(config, config.folder / "logs" / "rollback.log") as console:
+        from landbridge.pipeline.rollback import rollback as roll
+
+        console.print(roll(config, version, scenario, wait), markup=False)
+
+
+@cli.command()
+@placed
+@click.argument("user")
+@click.option("--ds", type=DAY, help="The day of the lists; the newest when left out.")
+def show(place: Place, user: str, ds: dt.date | None) -> None:
+    """Print a user's history, candidates and list.
+
+    \b
+    landbridge show 12583
+    landbridge show __new__ --ds 2011-11-30
+    """
+    config = place.load()
+    with _screen(config, config.folder / "logs" / "show.log") as console:
+        from landbridge.report.show import show as show_user
+
+        ds = ds or _newest(config)
+        night = night_of(config, ds, _say(console))
+        console.print(show_user(night.lake, night.models, user, ds))
+
+
+@cli.command()
+@placed
+@click.argument("ds1", type=DAY)
+@click.argument("ds2", type=DAY)
+def diff(place: Place, ds1: dt.date, ds2: dt.date) -> None:
+    """Print what changed between two nights.
+
+    \b
+    landbridge diff 2011-11-30 2011-12-01
+    """
+    config = place.load()
+    with _screen(config, config.folder / "logs" / "diff.log") as console:
+        from landbridge.report.diff import diff as diff_nights
+
+        console.print(diff_nights(night_of(config, ds2, _say(console)).lake, ds1, ds2))
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Write to this file instead of the screen.")
+def schema(out: Path | None) -> None:
+    """Print the JSON schema of the configuration, for editors.
+
+    \b
+    landbridge schema --out conf/schema.json
+    """
+    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")
+
+
+@cli.command()
+@placed
+@click.argument("query")
+@click.option("--rows", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many rows.")
+def sql(place: Place, query: str, rows: int) -> None:
+    """Ask the lake's tables in Spark SQL; every table is a view, and recommendations_by_rank has a row an item.
+
+    \b
+    landbridge sql "select scenario, count(*) from events group by 1 order by 2 desc"
+    landbridge sql "select * from recommendations_by_rank where user_id = '12583' and rank <= 3"
+    """
+    config = place.load()
+    with _screen(config, config.folder / "logs" / "sql.log") as console:
+        from landbridge.pipeline.sql import ask
+
+        console.print(ask(night_of(config, config.data.reader.first_day, _say(console)).spark_lake(), query, rows))
+
+
+@contextmanager
+def _screen(config: Config, log: Path) -> Iterator[Console]:
+    with speaking(log) as console:
+        yield console
+
+
+def _say(console: Console) -> Callable[[str], None]:
+    return lambda line: lines_of(console, line)
+
+
+def _night(
+    console: Console, config: Config, ds: dt.date, wanted: Sequence[str], start: str | None, force: bool, wait: float
+) -> None:
+    from landbridge.pipeline.nightly import nightly as run_night
+
+    night, ended = run_night(config, ds, _say(console), wanted, start, force, wait)
+    if tuple(wanted) == flow.NAMES:
+        _summary(console, night, ended.seconds, ended.skipped)
+
+
+def _summary(console: Console, night: Night, seconds: dict[str, float], skipped: dict[str, str]) -> None:
+    from landbridge.report.summary import summary
+
+    console.print(summary(night, seconds, skipped))
+
+
+def _newest(config: Config) -> dt.date:
+    days = night_of(config, config.data.reader.first_day, print).lake.days("recommendations")
+    if not days:
+        raise LandbridgeError(
+            f"no lists are published in {config.root}/lake yet: run `landbridge nightly --ds DATE` first"
+        )
+    return days[-1]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; return the exit code. Errors are one sentence on standard error."""
+    try:
+        cli.main(list(arguments), prog_name="landbridge", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except LandbridgeError as error:
+        Console(stderr=True).print(f"landbridge: {error}", markup=False, highlight=False, soft_wrap=True, style="red")
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("landbridge: interrupted; the same command resumes", err=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()

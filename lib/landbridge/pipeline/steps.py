@@ -1,0 +1,60 @@
+"""The steps in their order. A step's room is imported when the step is needed, so that `--help` never waits for torch."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+
+from landbridge.errors import ConfigError
+from landbridge.step import Step
+
+ROOMS: Mapping[str, tuple[str, str]] = {
+    "clean": ("landbridge.clean.step", "CLEAN"),
+    "featurize": ("landbridge.featurize.step", "FEATURIZE"),
+    "pretrain": ("landbridge.train.step", "PRETRAIN"),
+    "finetune": ("landbridge.train.step", "FINETUNE"),
+    "evaluate": ("landbridge.evaluate.step", "EVALUATE"),
+    "recommend": ("landbridge.recommend.step", "RECOMMEND"),
+    "report": ("landbridge.report.step", "REPORT"),
+}
+"""Step to the module and the name of its object, in the order of the flow."""
+
+FILES: Mapping[str, tuple[str, ...]] = {
+    "finetune": ("pretrain",),
+    "evaluate": ("pretrain", "finetune"),
+    "recommend": ("evaluate",),
+    "report": ("pretrain", "finetune", "evaluate"),
+}
+"""Step to the earlier steps whose files (models, bundle) it reads; their fingerprints stand for the files."""
+
+ONLY_TABLES = frozenset({"featurize", "recommend"})
+"""Steps that leave nothing but tables of the lake: when all of these carry a fingerprint, the step is done.
+
+The others leave files or versions of the registry too, or remember in the ledger what they loaded, as clean does; they
+are run again, which changes nothing.
+"""
+
+NAMES: tuple[str, ...] = tuple(ROOMS)
+
+
+def load(name: str) -> Step:
+    """Return a step by name."""
+    if name not in ROOMS:
+        raise ConfigError(f"there is no step {name}; steps: {', '.join(NAMES)}")
+    module, attribute = ROOMS[name]
+    step = getattr(importlib.import_module(module), attribute)
+    assert isinstance(step, Step)
+    return step
+
+
+def all_steps() -> tuple[Step, ...]:
+    """Return every step, in the order of the flow."""
+    return tuple(load(name) for name in NAMES)
+
+
+def since(name: str, steps: Sequence[Step]) -> frozenset[str]:
+    """Return the names of the step and of all that come after it."""
+    names = [step.name for step in steps]
+    if name not in names:
+        raise ConfigError(f"--from {name}: there is no such step; steps: {', '.join(names)}")
+    return frozenset(names[names.index(name) :])
