@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from landbridge.config.schema import Config
-from landbridge.feed.item_features import Day, ItemFeatures
-from landbridge.feed.states import Catalogue, States
+from landbridge.errors import DataError
+from landbridge.feed.arrays import digest_of, load_arrays, save_arrays
+from landbridge.feed.interactions import microseconds
+from landbridge.feed.item_features import Day, ItemFeatures, Snapshot
+from landbridge.feed.states import Catalogue, States, no_had
 from landbridge.feed.vocabulary import Vocabulary
 from landbridge.lake.lake import Lake
+
+_DAY = 86_400_000_000.0
+_LIMIT = 10.0
+"""Scaled features are clipped to this many standard deviations: one absurd price must not blow a network up."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +39,7 @@ class Assembler:
     user_names: tuple[str, ...]
     user_mean_F: NDArray[np.float64]
     user_scale_F: NDArray[np.float64]
-    items: ItemFeatures
+    items: ItemFeatures | Snapshot
     item_mean_G: NDArray[np.float64]
     item_scale_G: NDArray[np.float64]
 
@@ -40,7 +50,15 @@ class Assembler:
         Item features are kept for all days up to and with `known` (the ds of the night; default: whatever the
         table holds), because later days are asked about; each question uses only what lies before its day.
         """
-        raise NotImplementedError
+        vocabulary = Vocabulary.load(lake)
+        items = ItemFeatures.load(lake, vocabulary, config, known)
+        names = tuple(config.features.user)
+        user_mean, user_scale = _user_scaling(lake, names, until)
+        after = until + dt.timedelta(days=1)
+        keys = items.known(after)
+        keys = keys[keys >= items.size]
+        item_mean, item_scale = _item_scaling(items.features(keys % items.size, keys // items.size, after))
+        return cls(vocabulary, config.features.history, names, user_mean, user_scale, items, item_mean, item_scale)
 
     @property
     def n_user_features(self) -> int:
@@ -59,6 +77,7 @@ class Assembler:
         ----------
         rows
             With the columns `history` and the user features; user_id, ts and had (a list of items) are used if there.
+            A feature column that is missing counts as missing values.
         scenario
             What is asked about.
         ts
@@ -66,34 +85,161 @@ class Assembler:
         had
             What the users have, shape [B, items]; default: the column had if it is a list, else nothing.
         """
-        raise NotImplementedError
+        count = rows.num_rows
+        if ts is None:
+            ts = microseconds(_column(rows, "ts"))
+        history = _column(rows, "history")
+        length = pc.fill_null(pc.list_value_length(history), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        source_BL, filled_BL = _right_aligned(length, self.history)
+        events = pc.list_flatten(history)
+
+        def placed(values: NDArray[Any]) -> NDArray[Any]:
+            out = np.zeros((count, self.history), values.dtype)
+            out[filled_BL] = values[source_BL[filled_BL]]
+            return out
+
+        def field(name: str) -> pa.Array:
+            return pc.struct_field(events, name)
+
+        moment = placed(microseconds(field("ts")))
+        age = np.where(filled_BL, np.maximum(ts[:, None] - moment, 0) / _DAY, 0.0).astype(np.float32)
+        encode = self.vocabulary.encode
+        return States(
+            scenario=self.vocabulary.id("scenario", scenario),
+            user_ids=_column(rows, "user_id").cast(pa.string()) if "user_id" in rows.column_names else pa.nulls(count, pa.string()),
+            item_BL=placed(encode("item_id", field("item_id"))), scenario_BL=placed(encode("scenario", field("scenario"))),
+            type_BL=placed(encode("event_type", field("event_type"))),
+            outcome_BL=placed(field("outcome").to_numpy(zero_copy_only=False).astype(np.float32)), age_BL=age,
+            length_B=np.minimum(length, self.history).astype(np.int32), user_BF=self._user_features(rows),
+            had=had if had is not None else self._had(rows))
 
     def unknown(self, scenario: str, rows: int = 1) -> States:
         """Return the states of users of whom nothing is known."""
-        raise NotImplementedError
+        event = pa.struct([("item_id", pa.string()), ("scenario", pa.string()), ("event_type", pa.string()),
+                           ("outcome", pa.float64()), ("ts", pa.timestamp("us", tz="UTC"))])
+        table = pa.table({"history": pa.array([[]] * rows, pa.list_(event))})
+        return self.states(table, scenario, ts=np.zeros(rows, np.int64))
 
     def item_features(self, items: ArrayLike, scenario: ArrayLike, day: Day) -> NDArray[np.float32]:
         """Return scaled features [..., G] of item ids in scenario ids, out of days strictly before `day`."""
-        raise NotImplementedError
+        return _scaled(self.items.features(items, scenario, day), self.item_mean_G, self.item_scale_G)
 
     def catalogue(self, scenario: str, items: NDArray[np.int32], day: Day) -> Catalogue:
         """Return items (ids, any order) of a scenario with their features as of the start of `day`."""
-        raise NotImplementedError
+        where = self.vocabulary.id("scenario", scenario)
+        ordered = np.unique(np.asarray(items, np.int32))
+        return Catalogue(where, ordered, self.item_features(ordered, where, day))
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Identity of everything that `states` and `item_features` answer with."""
-        raise NotImplementedError
+        return digest_of(json.dumps(self._meta(), sort_keys=True) + self.vocabulary.digest, self._arrays())
 
     def frozen(self, day: dt.date) -> Self:
         """Return what answers for the start of `day` only (and for day=None): small, for a bundle."""
-        raise NotImplementedError
+        if isinstance(self.items, Snapshot):
+            return self
+        return replace(self, items=Snapshot.of(self.items, day))
 
     def save(self, folder: Path) -> None:
         """Write everything into an existing folder: JSON, ``.npz`` without pickle, Arrow."""
-        raise NotImplementedError
+        self.vocabulary.save(folder)
+        (folder / "assembler.json").write_text(json.dumps(self._meta(), indent=1, sort_keys=True), encoding="utf-8")
+        save_arrays(folder / "assembler.npz", self._arrays())
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        raise NotImplementedError
+        try:
+            meta = json.loads((folder / "assembler.json").read_text(encoding="utf-8"))
+            arrays = load_arrays(folder / "assembler.npz")
+        except (OSError, ValueError) as error:
+            raise DataError(f"{folder} holds no readable assembler: {error}; make it anew by running pretrain for that night") from None
+        shared = {"windows": tuple(meta["windows"]), "names": tuple(meta["names"]), "size": meta["size"]}
+        items: ItemFeatures | Snapshot
+        if meta["day"] is None:
+            items = ItemFeatures(**shared, first=meta["first"], span=meta["span"],
+                                 **{name: arrays[name] for name in ("slot_R", "start_R", "events_R", "mean_RN")})
+        else:
+            items = Snapshot(**shared, day=meta["day"], key_K=arrays["key_K"], half_KH=arrays["half_KH"])
+        return cls(Vocabulary.read(folder), meta["history"], tuple(meta["user_names"]), arrays["user_mean_F"], arrays["user_scale_F"],
+                   items, arrays["item_mean_G"], arrays["item_scale_G"])
+
+    def _meta(self) -> dict[str, Any]:
+        daily = isinstance(self.items, ItemFeatures)
+        return {"history": self.history, "user_names": list(self.user_names), "windows": list(self.items.windows), "names": list(self.items.names),
+                "size": self.items.size, "day": None if daily else self.items.day,
+                "first": self.items.first if daily else None, "span": self.items.span if daily else None}
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        names = ("slot_R", "start_R", "events_R", "mean_RN") if isinstance(self.items, ItemFeatures) else ("key_K", "half_KH")
+        own = {name: getattr(self, name) for name in ("user_mean_F", "user_scale_F", "item_mean_G", "item_scale_G")}
+        return {**own, **{name: getattr(self.items, name) for name in names}}
+
+    def _user_features(self, rows: pa.Table) -> NDArray[np.float32]:
+        raw = np.full((rows.num_rows, len(self.user_names)), np.nan)
+        for column, name in enumerate(self.user_names):
+            if name in rows.column_names:
+                raw[:, column] = _column(rows, name).cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return _scaled(raw, self.user_mean_F, self.user_scale_F)
+
+    def _had(self, rows: pa.Table) -> sparse.csr_matrix:
+        size = self.vocabulary.size("item_id")
+        if "had" not in rows.column_names or not pa.types.is_list(rows.schema.field("had").type):
+            return no_had(rows.num_rows, size)
+        lists = _column(rows, "had")
+        item = self.vocabulary.encode("item_id", pc.list_flatten(lists))
+        row = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+        pair = np.unique(row[item > 0] * size + item[item > 0])
+        return sparse.csr_matrix((np.ones(len(pair), np.float32), np.divmod(pair, size)), shape=(rows.num_rows, size))
+
+
+def _column(rows: pa.Table, name: str) -> pa.Array:
+    if name not in rows.column_names:
+        raise DataError(f"the column {name} is missing; columns: {', '.join(rows.column_names)}")
+    column = rows[name].combine_chunks()
+    return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+
+
+def _right_aligned(length_B: NDArray[np.int64], width: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return, for lists laid end to end, the source of every cell of [B, width] with the last element at the right, and which cells are filled."""
+    end_B = np.cumsum(length_B)
+    source_BL = end_B[:, None] - width + np.arange(width)[None, :]
+    return source_BL, source_BL >= (end_B - length_B)[:, None]
+
+
+def _scaled(raw: NDArray[Any], mean: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float32]:
+    scaled = (raw - mean) / scale
+    np.clip(scaled, -_LIMIT, _LIMIT, out=scaled)
+    return np.nan_to_num(scaled, copy=False, nan=0.0).astype(np.float32)
+
+
+def _user_scaling(lake: Lake, names: tuple[str, ...], until: dt.date) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and standard deviation of the user features out of the days' sums."""
+    rows = lake.read("statistics", until=until, columns=["ds", "scenario", "feature", "count", "sum", "sum_squares"],
+                     where=pc.field("feature").isin([f"user.{name}" for name in names]))
+    rows = rows.sort_by([("ds", "ascending"), ("scenario", "ascending")])
+    mean, scale = np.zeros(len(names)), np.ones(len(names))
+    for position, name in enumerate(names):
+        own = rows.filter(pc.field("feature") == f"user.{name}")
+        count = int(own["count"].to_numpy().sum())
+        if count:
+            mean[position] = own["sum"].to_numpy().sum() / count
+            scale[position] = _scale(own["sum_squares"].to_numpy().sum() / count - mean[position] ** 2, mean[position])
+    return mean, scale
+
+
+def _item_scaling(raw: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    mean, scale = np.zeros(raw.shape[1]), np.ones(raw.shape[1])
+    for column in range(raw.shape[1]):
+        values = raw[:, column].astype(np.float64)
+        values = values[~np.isnan(values)]
+        if len(values):
+            mean[column] = values.mean()
+            scale[column] = _scale(values.var(), mean[column])
+    return mean, scale
+
+
+def _scale(variance: float, mean: float) -> float:
+    """A standard deviation; 1 where a feature is constant but for rounding."""
+    return float(np.sqrt(variance)) if variance > 1e-9 * (1.0 + mean * mean) else 1.0

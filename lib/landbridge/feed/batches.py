@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from landbridge.errors import ConfigError
 from landbridge.feed.assemble import Assembler
-from landbridge.feed.negatives import Distribution
-from landbridge.feed.shards import Shards
-from landbridge.feed.states import States
+from landbridge.feed.hashing import chained
+from landbridge.feed.materialise import HISTORY, had_by
+from landbridge.feed.negatives import Distribution, draw
+from landbridge.feed.shards import SHARDS, Shards
+from landbridge.feed.states import States, no_had, own_features
+
+_BLOCK = 64
+"""Histories that are read together."""
+_WINDOW = 64 * _BLOCK
+"""Histories among which the order is random, after the blocks have been shuffled."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +38,9 @@ class Batch:
     """Within the epoch, from 0."""
     states: States
     """The H distinct histories of the batch."""
-    pointer_B: NDArray[np.int64]
+    history_H: NDArray[np.intp]
+    """Their rows in the store."""
+    pointer_B: NDArray[np.intp]
     """Row of `states` of every example."""
     item_B: NDArray[np.int32]
     outcome_B: NDArray[np.float32]
@@ -72,15 +84,94 @@ class Loader:
     own_only: bool = False
     """For controls: nothing of other scenarios in histories and item features."""
 
+    def __post_init__(self) -> None:
+        if self.batch < SHARDS or self.batch % SHARDS:
+            near = max(SHARDS, round(self.batch / SHARDS) * SHARDS)
+            raise ConfigError(f"batch {self.batch} is not a multiple of the {SHARDS} virtual shards, so ranks could not take equal parts "
+                              f"of a step; set it to {near}")
+
     @property
     def steps(self) -> int:
-        """Steps of an epoch, equal on every rank."""
-        raise NotImplementedError
+        """Steps of an epoch, equal on every rank: what the largest virtual shard needs."""
+        return -(-max(self.shards.counts) // self._slots)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of an epoch; a pure function of (seed, epoch) and the shards."""
-        raise NotImplementedError
+        orders = [self._order(shard, rows, epoch) for shard, rows in self.shards.histories.items()]
+        for step in range(self.steps):
+            part = slice(step * self._slots, (step + 1) * self._slots)
+            yield self._batch(step, epoch, np.concatenate([order[part] for order in orders]))
 
     def had(self, batch: Batch, items: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return whether the user of each of the batch's H states had each of n items by then, shape [H, n]."""
-        raise NotImplementedError
+        shape = (len(batch.history_H), len(items))
+        row, column = np.indices(shape)
+        return self._had(batch.history_H, row.ravel(), np.asarray(items)[column.ravel()]).reshape(shape)
+
+    @property
+    def _slots(self) -> int:
+        """Examples of a virtual shard in a step."""
+        return self.batch // SHARDS
+
+    def _order(self, shard: int, rows: NDArray[np.intp], epoch: int) -> NDArray[np.int64]:
+        """Return the shard's examples in the order of the epoch, those of a history together."""
+        arrays, number = self.shards.store.arrays, np.arange(len(rows))
+        blocks = np.argsort(chained(self.seed, epoch, shard, 0, np.arange(-(-len(rows) // _BLOCK))), kind="stable")
+        rank = np.empty_like(blocks)
+        rank[blocks] = np.arange(len(blocks))
+        by_block = np.argsort(rank[number // _BLOCK], kind="stable")
+        random = chained(self.seed, epoch, shard, 1, number)
+        rows = rows[by_block[np.lexsort((random, number // _WINDOW))]]
+        start, count = arrays["h.start"][rows], arrays["h.count"][rows].astype(np.int64)
+        shift = start - (np.cumsum(count) - count)
+        order: NDArray[np.int64] = np.repeat(shift, count) + np.arange(int(count.sum()))
+        return order
+
+    def _batch(self, step: int, epoch: int, rows: NDArray[np.int64]) -> Batch:
+        store = self.shards.store.arrays
+        part = np.clip(np.asarray(self.shards.counts) - step * self._slots, 0, self._slots)
+        weight_B = np.ones(max(len(rows), 1), np.float32)
+        if len(rows) == 0:
+            weight_B[:] = 0.0
+            rows = np.zeros(1, np.int64)
+        if len(store["e.item"]) == 0:
+            return self._nothing(step, float(part.sum()))
+        history_H, pointer_B = np.unique(store["e.history"][rows], return_inverse=True)
+        item_B = store["e.item"][rows]
+        had = partial(self._had, history_H[pointer_B])
+        negative_BN, negative_weight_BN = draw(self.distribution, had, self.seed, epoch, store["e.hash"][rows], item_B, self.negatives)
+        day_B = store["h.day"][history_H][pointer_B]
+        states = self._states(history_H)
+        return Batch(
+            step=step, states=states.own_only() if self.own_only else states, history_H=history_H, pointer_B=pointer_B, item_B=item_B,
+            outcome_B=store["e.outcome"][rows], had_B=store["e.had"][rows], new_B=store["e.new"][rows], day_B=day_B, weight_B=weight_B,
+            total=float(part.sum()), negative_BN=negative_BN, negative_weight_BN=negative_weight_BN,
+            feature_BNG=self._features(store["e.feature"][rows], negative_BN, day_B))
+
+    def _states(self, history_H: NDArray[np.intp]) -> States:
+        store = self.shards.store.arrays
+        parts: dict[str, Any] = {name: store[f"h.{name}"][history_H] for name in HISTORY}
+        return States(scenario=self.shards.scenario, user_ids=pa.nulls(len(history_H), pa.string()),
+                      had=no_had(len(history_H), self.assembler.vocabulary.size("item_id")), **parts)
+
+    def _features(self, own_BG: NDArray[np.float32], negative_BN: NDArray[np.int32], day_B: NDArray[np.int32]) -> NDArray[np.float32]:
+        feature = own_BG[:, None, :]
+        if self.negatives:
+            others = self.assembler.item_features(negative_BN, self.shards.scenario, day_B[:, None])
+            feature = np.concatenate([feature, others], axis=1)
+        return own_features(feature) if self.own_only else feature
+
+    def _had(self, history: NDArray[np.intp], rows: NDArray[np.intp], items: NDArray[np.int32]) -> NDArray[np.bool_]:
+        store = self.shards.store.arrays
+        user = store["h.user"][history].astype(np.int64) * self.assembler.vocabulary.size("item_id")
+        return had_by(store["pair.key"], store["pair.ts"], user[rows] + items, store["h.ts"][history][rows])
+
+    def _nothing(self, step: int, total: float) -> Batch:
+        """The batch of a rank that owns no example at all: one row of padding."""
+        width, n = self.assembler.n_item_features, self.negatives
+        return Batch(
+            step=step, states=self.assembler.unknown(self.assembler.vocabulary.values("scenario")[self.shards.scenario - 1].as_py()),
+            history_H=np.zeros(0, np.intp), pointer_B=np.zeros(1, np.intp), item_B=np.zeros(1, np.int32), outcome_B=np.zeros(1, np.float32),
+            had_B=np.zeros(1, np.bool_), new_B=np.zeros(1, np.bool_), day_B=np.zeros(1, np.int32), weight_B=np.zeros(1, np.float32), total=total,
+            negative_BN=np.zeros((1, n), np.int32), negative_weight_BN=np.zeros((1, n), np.float32),
+            feature_BNG=np.zeros((1, 1 + n, width), np.float32))

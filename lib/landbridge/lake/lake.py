@@ -89,6 +89,15 @@ class Lake:
             names = [file for file in names if _partition_day(file) <= until.isoformat()]
         return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
 
+    def digests(self, name: str) -> dict[dt.date, str]:
+        """Identity of each day's content of a table partitioned by day: a hash of the names of its files."""
+        if not self.exists(name):
+            return {}
+        by_day: dict[str, list[str]] = {}
+        for file in sorted(self.delta(name).file_uris()):
+            by_day.setdefault(_partition_day(file), []).append(file.rsplit("/", 1)[-1])
+        return {dt.date.fromisoformat(day): hashlib.sha256("\n".join(names).encode()).hexdigest()[:12] for day, names in by_day.items()}
+
     def days(self, name: str) -> list[dt.date]:
         """Days that have rows, ascending, of a table partitioned by day."""
         if not self.exists(name):
@@ -106,14 +115,14 @@ class Lake:
         return _fingerprint_of(history[0])
 
     def scan(self, name: str, since: dt.date | None = None, until: dt.date | None = None,
-             columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.RecordBatchReader:
-        """Stream batches of the days after `since` up to and with `until`."""
+             columns: Sequence[str] | None = None, where: pc.Expression | None = None, batch_rows: int = 131_072) -> pa.RecordBatchReader:
+        """Stream batches of the days after `since` up to and with `until`; fewer rows a batch where rows are wide."""
         condition = where
         for test in (since is not None and pc.field("ds") > pa.scalar(since), until is not None and pc.field("ds") <= pa.scalar(until)):
             if test is not False:
                 condition = test if condition is None else condition & test
         dataset: pads.Dataset = self.delta(name).to_pyarrow_dataset()
-        scanner = dataset.scanner(columns=list(columns) if columns else None, filter=condition, fragment_readahead=1)
+        scanner = dataset.scanner(columns=list(columns) if columns else None, filter=condition, batch_size=batch_rows, fragment_readahead=1)
         return scanner.to_reader()
 
     def read(self, name: str, since: dt.date | None = None, until: dt.date | None = None,
