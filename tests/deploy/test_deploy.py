@@ -49,11 +49,11 @@ def run(command, **environment):
 
 def cli_parses(words):
     """Whether the command line's parser knows the sub-command and every option; nothing is run."""
-    from landbridge.pipeline.cli import main
+    from landbridge.pipeline.cli import cli
 
     assert Path(words[0]).name == "landbridge"
-    with main.make_context("landbridge", list(words[1:])) as context:
-        name, command, rest = main.resolve_command(context, list(words[1:]))
+    with cli.make_context("landbridge", list(words[1:])) as context:
+        name, command, rest = cli.resolve_command(context, list(words[1:]))
         return command is not None and command.make_context(name, rest, parent=context) is not None
 
 
