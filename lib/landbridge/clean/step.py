@@ -1,0 +1,156 @@
+"""The step `clean`: the days that are new or changed go from files into events, quarantine, items and users."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from landbridge.clean.attributes import changes
+from landbridge.clean.audit import Counts, audit, count
+from landbridge.clean.files import LogFile, expected_path, find, open_days, recipe, signature
+from landbridge.clean.loaded import Loaded
+from landbridge.clean.parse import CHANGED, HASH, OCCURRENCE, RAW, RULES, identify, parse, require
+from landbridge.clean.read import DAY, FILE, explain_failure, read_raw
+from landbridge.clean.rules import apply_rules
+from landbridge.config.days import days_of
+from landbridge.config.schema import Config, Reader
+from landbridge.errors import DataError, LandbridgeError
+from landbridge.lake.expressions import expression
+from landbridge.lake.spark import SparkLake
+from landbridge.step import Night, Outcome, Step
+
+
+def run(night: Night) -> Outcome:
+    """Load every day up to ds that the lake lacks, in one job, and say what was removed and changed by which rule."""
+    config, spark_lake = night.config, night.spark_lake()
+    days = days_of(config, night.ds)
+    files = find(config, days.first, night.ds, spark_lake.spark)
+    loaded = Loaded.read(night.lake)
+    missing = _missing(night, files, loaded, open_days(config, days.first, night.ds, spark_lake.spark))
+    made_by = recipe(config)
+    fresh = {day: found for day, found in files.items() if not loaded.is_current(day, found, made_by)}
+    if not fresh:
+        night.say("every file is loaded already")
+        return Outcome(notes={"files": {}, "rules": {}, "rows": 0, "events": 0, "days": 0, "missing": missing})
+    night.say(f"loading {len(fresh)} {'day' if len(fresh) == 1 else 'days'}, {min(fresh)} to {max(fresh)}")
+    counts = _load(night, spark_lake, fresh)
+    digests = night.lake.digests("events")
+    signatures = {day.isoformat(): [signature(found, made_by), digests.get(day, "")] for day, found in sorted(fresh.items())}
+    night.say(counts.sentence())
+    return Outcome(notes={"files": signatures, **counts.notes(), "missing": missing}, metrics=counts.metrics())
+
+
+def cleaned(raw: DataFrame, config: Config) -> DataFrame:
+    """Return every raw row with its identity, its derived columns, and the rules that removed (`__rules`) or changed it (`__changed`).
+
+    A row is an event exactly if `__rules` is empty.
+    """
+    rows = parse(identify(raw, config.data.reader.header), config)
+    rows = require(apply_rules(rows, config))
+    garbled = F.contains(F.concat_ws("", *(F.col(RAW)[name] for name in config.data.reader.header)), F.lit("\ufffd"))
+    told = F.when((F.size(RULES) > 0) | garbled, F.to_json(RAW))
+    columns = [F.col(name) for name in config.data.columns]
+    return rows.select(DAY, FILE, HASH, OCCURRENCE, RULES, CHANGED, told.alias(RAW), *columns)
+
+
+def events_of(rows: DataFrame) -> DataFrame:
+    """The rows that no rule removed, as the table `events` has them."""
+    identity = F.sha2(F.concat_ws(" ", F.col(DAY).cast("string"), F.col(HASH)), 256)
+    return rows.where(F.size(RULES) == 0).withColumns({"event_id": identity, "ds": F.col(DAY)})
+
+
+def quarantine_of(rows: DataFrame) -> DataFrame:
+    """The rows that a rule removed, as the table `quarantine` has them."""
+    return rows.where(F.size(RULES) > 0).select(
+        F.col(DAY).alias("ds"), F.col(FILE).alias("file"), F.col(HASH).alias("row_hash"), F.col(OCCURRENCE).alias("occurrence"),
+        F.col(RAW).alias("raw"), F.array_sort(RULES).alias("rules"))
+
+
+def _load(night: Night, lake: SparkLake, fresh: Mapping[dt.date, Sequence[LogFile]]) -> Counts:
+    """Clean the days, check them, and write: nothing is written unless every day passed."""
+    config = night.config
+    files = [file for found in fresh.values() for file in found]
+    with _explained(config.data.reader):
+        raw = read_raw(lake.spark, config.data, files)
+        rows = cleaned(raw, config).persist()
+        try:
+            counts = count(raw, rows)
+            audit(counts, fresh, config)
+            _write(night, lake, rows, sorted(fresh))
+        finally:
+            rows.unpersist()
+    return counts
+
+
+def _write(night: Night, lake: SparkLake, rows: DataFrame, days: Sequence[dt.date]) -> None:
+    where = f"ds IN ({', '.join(f'DATE {day.isoformat()!r}' for day in days)})"
+    # Rebalanced by day: about a file a day, more for a day that is too large for one task.
+    events = events_of(rows)
+    ordered = events.hint("rebalance", "ds").sortWithinPartitions("ds", "scenario", "ts", "event_id")
+    lake.replace("quarantine", quarantine_of(rows).hint("rebalance", "ds").sortWithinPartitions("ds", "file", "row_hash", "occurrence"),
+                 where, night.fingerprint)
+    lake.replace("events", ordered, where, night.fingerprint)
+    since = days[0]
+    everything = _with_others(lake, events, days)
+    for name, key, attributes in (("items", "item_id", night.config.data.items), ("users", "user_id", night.config.data.users)):
+        columns = {attribute: expression(everything, sql, f"{night.config.name}.yaml: data.{name}.{attribute}") for attribute, sql in attributes.items()}
+        changed = changes(everything, lake.table(name), since, key, columns).coalesce(1).sortWithinPartitions(key, "valid_from")
+        # replaceWhere and not MERGE: what follows from the loaded days is known whole, and rows that no longer follow must go.
+        lake.replace(name, changed, f"valid_from >= DATE '{since}'", night.fingerprint)
+
+
+def _with_others(lake: SparkLake, events: DataFrame, days: Sequence[dt.date]) -> DataFrame:
+    """The events just loaded and those of later days that were loaded before."""
+    later = [day for day in lake.lake.days("events") if day > days[0] and day not in set(days)]
+    own = events.select(*lake.lake.contract("events").columns)
+    if not later:
+        return own
+    return own.unionByName(lake.table("events").where(F.col("ds").isin(later)))
+
+
+def _missing(night: Night, files: Mapping[dt.date, Sequence[LogFile]], loaded: Loaded, expected: Sequence[dt.date]) -> list[str]:
+    """Stop where the file of ds is not there; warn of earlier ones. What was loaded once stays when its file is gone."""
+    absent = [day for day in expected if day not in files]
+    lost = [day for day in absent if day not in loaded.digests]
+    if night.ds in lost:
+        raise DataError(f"there is no file of {night.ds}: {expected_path(night.config, night.ds)} was expected; put it there and run the same command, "
+                        "or declare the day in data.reader.closed if there is none")
+    if not files and not loaded.digests:
+        raise DataError(f"there is no file up to {night.ds}: {night.config.data.reader.path} matches nothing; correct data.reader.path or first_day")
+    if lost:
+        night.say(f"warning: no file of {_listing(lost)}; the night goes on without; a file that comes later is loaded then")
+    gone = [day for day in absent if day in loaded.digests]
+    if gone:
+        night.say(f"warning: the file of {_listing(gone)} is gone; what was loaded from it stays")
+    return [day.isoformat() for day in lost]
+
+
+def _listing(days: Sequence[dt.date]) -> str:
+    shown = ", ".join(day.isoformat() for day in days[:5])
+    return shown if len(days) <= 5 else f"{shown} and {len(days) - 5} more days"
+
+
+@contextmanager
+def _explained(reader: Reader) -> Iterator[None]:
+    try:
+        yield
+    except LandbridgeError:
+        raise
+    except (PySparkException, Py4JError) as error:
+        raise explain_failure(error, reader) from error
+
+
+def _inputs(night: Night) -> Mapping[str, str]:
+    spark = None if "://" not in night.config.data.reader.path else night.spark_lake().spark
+    found = find(night.config, days_of(night.config, night.ds).first, night.ds, spark)
+    every = [file for files in found.values() for file in files]
+    return {night.config.data.reader.path: signature(every, "")}
+
+
+CLEAN = Step("clean", reads=(), writes=("events", "quarantine", "items", "users"), sections=("data", "days"), run=run, inputs=_inputs)

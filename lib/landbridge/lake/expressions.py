@@ -1,0 +1,34 @@
+"""SQL expressions of the configuration as Spark columns; one that does not fit is a sentence, not a stack."""
+
+from __future__ import annotations
+
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from landbridge.errors import ConfigError
+
+
+def expression(rows: DataFrame, sql: str, key: str) -> Column:
+    """Return the column of an expression after analysing it against the columns of `rows`.
+
+    Raises
+    ------
+    ConfigError
+        With the key, the expression, Spark's complaint, and the columns there are.
+    """
+    try:
+        column = F.expr(sql)
+        rows.select(column)
+    except PySparkException as error:
+        known = ", ".join(name for name in rows.columns if not name.startswith("__"))
+        raise ConfigError(f"{key}: the expression `{sql}` does not work: {complaint(error)}; columns here: {known}") from None
+    return column
+
+
+def complaint(error: BaseException) -> str:
+    """The one line of Spark's message that says what is wrong, without suggestions, SQL state and stack."""
+    text = str(error).strip()
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    head = lines[0] if lines else type(error).__name__
+    return head.split(" SQLSTATE:", 1)[0]
