@@ -9,7 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landbridge.config.schema import Negatives
+from landbridge.config.science import Negatives
 from landbridge.errors import DataError
 from landbridge.feed.hashing import chained, uniform
 from landbridge.feed.item_features import ItemFeatures, Snapshot

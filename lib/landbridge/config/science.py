@@ -1,0 +1,148 @@
+"""What is learned and how it is judged and published."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from landbridge.config.node import Name, Node, Share, Sql
+
+
+class Running(Node):
+    """An aggregate over the user's earlier events."""
+
+    sum: Sql | None = None
+    min: Sql | None = None
+    max: Sql | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if sum(kind is not None for kind in (self.sum, self.min, self.max)) != 1:
+            raise ValueError("needs exactly one of sum, min, max")
+        return self
+
+
+class Features(Node):
+    """What the models see of users and items."""
+
+    history: int = Field(50, ge=1, le=1000)
+    had: Sql = Field("outcome > 0", description="Over an event: after it the user has the item.")
+    running: dict[Name, Running] = Field(default_factory=dict)
+    user: dict[Name, Sql] = Field(default_factory=dict)
+    item: dict[Name, Sql] = Field(default_factory=dict)
+    item_windows: list[int] = Field(default_factory=lambda: [30])
+
+
+class Split(Node):
+    """Days at the end of what is known: first those for validation, then those for the test."""
+
+    validation_days: int = Field(63, ge=1)
+    test_days: int = Field(21, ge=1)
+
+
+class Transfer(Node):
+    """How the source's networks become a target's."""
+
+    source: str
+    strategy: Literal["fine_tune"] = "fine_tune"
+    learning_rate: float = Field(0.0005, gt=0)
+    epochs: int = Field(3, ge=1)
+    split_above: int = Field(
+        2_000_000, ge=1, description="Targets with more examples are split over the ranks; others are dealt out whole.")
+
+
+class Network(Node):
+    """What retriever and ranker share."""
+
+    dim: int = Field(64, ge=4)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    learning_rate: float = Field(0.001, gt=0)
+    epochs: int = Field(4, ge=1)
+    batch: int = Field(2048, ge=1, description="Examples a step, over all ranks.")
+
+
+class Retriever(Network):
+    """Two towers; the user tower reads the history."""
+
+    layers: int = Field(1, ge=1)
+    heads: int = Field(2, ge=1)
+    negatives: int = Field(1024, ge=1, description="Sampled items a step, shared by its examples.")
+
+    @model_validator(mode="after")
+    def _heads(self) -> Self:
+        if self.dim % self.heads:
+            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}")
+        return self
+
+
+class Ranker(Network):
+    """One network for all scenarios, with the scenario as a feature."""
+
+    hidden: list[int] = Field(default_factory=lambda: [128, 64])
+    recent: int = Field(10, ge=1, description="Events of the short-term part.")
+    negatives: int = Field(4, ge=1, description="Drawn per positive.")
+
+
+class Negatives(Node):
+    """The distribution of negatives over the scenario's catalogue: count ** power, mixed with a uniform share."""
+
+    power: float = Field(0.75, ge=0)
+    uniform: Share = 0.1
+
+
+class Popularity(Node):
+    """Counts of users, of all time and of the recent days."""
+
+    recent_days: int = Field(30, ge=1)
+
+
+class ItemItem(Node):
+    """Cosine between items over users."""
+
+    neighbours: int = Field(200, ge=1)
+    across: float = Field(1.0, ge=0, description="Weight of the other scenarios' evidence.")
+
+
+class Ease(Node):
+    """Closed-form linear item-item weights (Steck 2019)."""
+
+    regularization: float = Field(300.0, gt=0)
+    across: float = Field(1.0, ge=0)
+    max_items: int = Field(20_000, ge=1, description="Above this catalogue the contender is left out, and said so.")
+
+
+class Contenders(Node):
+    """The simple contenders that stand beside the networks."""
+
+    popularity: Popularity = Popularity()
+    item_item: ItemItem = ItemItem()
+    ease: Ease = Ease()
+
+
+class Guard(Node):
+    """The rule of publishing."""
+
+    windows: int = Field(3, ge=1)
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    min_users: int = Field(100, ge=1)
+    metric: Literal["ndcg", "recall", "hit_rate"] = "ndcg"
+    k: int = Field(10, ge=1)
+
+
+class Evaluate(Node):
+    """How the contenders are judged."""
+
+    k: list[int] = Field(default_factory=lambda: [10, 20], min_length=1)
+    users: int = Field(20_000, ge=1, description="Users judged per scenario and window, chosen by hash.")
+    resamples: int = Field(500, ge=50, description="Bootstrap resamples of users.")
+    candidates: int = Field(100, ge=1, description="Drawn items per positive for AUC, GAUC and log loss.")
+
+
+class Recommend(Node):
+    """What is published every night."""
+
+    k: int = Field(20, ge=1)
+    pool: int = Field(200, ge=1)
+    audience: Sql = "array_contains(scenarios, scenario)"
+    catalogue: Sql = "events > 0"
