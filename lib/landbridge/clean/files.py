@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from pyspark.sql import SparkSession
 
-from landbridge.config.schema import Config, Reader
+from landbridge.config.data import Reader
+from landbridge.config.schema import Config
 from landbridge.errors import DataError
 from landbridge.lake.expressions import expression
 

@@ -7,7 +7,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
 from landbridge.clean.read import CORRUPT, DAY, FILE
-from landbridge.config.schema import REQUIRED_COLUMNS, Config
+from landbridge.config.data import REQUIRED_COLUMNS
+from landbridge.config.schema import Config
 from landbridge.lake.expressions import expression
 
 RAW, HASH, OCCURRENCE, RULES, CHANGED = "__raw", "__row_hash", "__occurrence", "__rules", "__changed"

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from landbridge.clean.files import LogFile, tail_pattern
-from landbridge.config.schema import Data, Pseudonyms, Reader
+from landbridge.config.data import Data, Pseudonyms, Reader
 from landbridge.errors import DataError
 from landbridge.lake.expressions import complaint
 

@@ -11,7 +11,8 @@ from pyspark.sql.types import StringType
 
 from landbridge.clean.parse import CHANGED, HASH, OCCURRENCE, RULES, names_of
 from landbridge.clean.read import CORRUPT, DAY
-from landbridge.config.schema import Clip, Config, Fill
+from landbridge.config.data import Clip, Fill
+from landbridge.config.schema import Config
 from landbridge.lake.expressions import expression
 
 

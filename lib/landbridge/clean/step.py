@@ -19,7 +19,8 @@ from landbridge.clean.parse import CHANGED, HASH, OCCURRENCE, RAW, RULES, identi
 from landbridge.clean.read import DAY, FILE, explain_failure, read_raw
 from landbridge.clean.rules import apply_rules
 from landbridge.config.days import days_of
-from landbridge.config.schema import Config, Reader
+from landbridge.config.data import Reader
+from landbridge.config.schema import Config
 from landbridge.errors import DataError, LandbridgeError
 from landbridge.lake.expressions import expression
 from landbridge.lake.spark import SparkLake
