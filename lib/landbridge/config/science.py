@@ -48,6 +48,7 @@ class Transfer(Node):
     strategy: Literal["fine_tune"] = "fine_tune"
     learning_rate: float = Field(0.0005, gt=0)
     epochs: int = Field(3, ge=1)
+    batch: int = Field(128, ge=8, description="Examples a step of a target's network; a multiple of 8.")
     split_above: int = Field(
         2_000_000, ge=1, description="Targets with more examples are split over the ranks; others are dealt out whole.")
 
