@@ -1,4 +1,4 @@
-"""Named arrays in one ``.npz`` file: without pickle, and the same bytes for the same content (numpy's own writer stamps the time)."""
+"""Named arrays in one ``.npz`` file, without pickle. Equal content makes equal bytes: numpy's own stamps the time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns to arrays: the one way from tables to what models see, in training, evaluation, the nightly table and `predict`."""
+"""Columns to arrays: the one way from tables to what models see, wherever they learn, are judged, or answer."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from landbridge.config.schema import Config
 from landbridge.errors import DataError
 from landbridge.feed.arrays import digest_of, load_arrays, save_arrays
 from landbridge.feed.interactions import microseconds
-from landbridge.feed.item_features import Day, ItemFeatures, Snapshot
+from landbridge.feed.item_features import Day, ItemFeatures, Snapshot, parts, restored
+from landbridge.feed.scaling import item_scaling, scaled, user_scaling
 from landbridge.feed.states import Catalogue, States, no_had
 from landbridge.feed.vocabulary import Vocabulary
 from landbridge.lake.lake import Lake
 
 _DAY = 86_400_000_000.0
-_LIMIT = 10.0
-"""Scaled features are clipped to this many standard deviations: one absurd price must not blow a network up."""
+_SCALES = ("user_mean_F", "user_scale_F", "item_mean_G", "item_scale_G")
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Assembler:
         vocabulary = Vocabulary.load(lake)
         items = ItemFeatures.load(lake, vocabulary, config, known)
         names = tuple(config.features.user)
-        user_mean, user_scale = _user_scaling(lake, names, until)
+        user_mean, user_scale = user_scaling(lake, names, until)
         after = until + dt.timedelta(days=1)
         keys = items.known(after)
         keys = keys[keys >= items.size]
-        item_mean, item_scale = _item_scaling(items.features(keys % items.size, keys // items.size, after))
+        item_mean, item_scale = item_scaling(items.features(keys % items.size, keys // items.size, after))
         return cls(vocabulary, config.features.history, names, user_mean, user_scale, items, item_mean, item_scale)
 
     @property
@@ -70,7 +70,9 @@ class Assembler:
         """G."""
         return self.items.width
 
-    def states(self, rows: pa.Table, scenario: str, ts: NDArray[np.int64] | None = None, had: sparse.csr_matrix | None = None) -> States:
+    def states(
+        self, rows: pa.Table, scenario: str, ts: NDArray[np.int64] | None = None, had: sparse.csr_matrix | None = None
+    ) -> States:
         """Return the states of rows of `examples` or `user_state`, in their order, as of `ts`.
 
         Parameters
@@ -106,23 +108,36 @@ class Assembler:
         encode = self.vocabulary.encode
         return States(
             scenario=self.vocabulary.id("scenario", scenario),
-            user_ids=_column(rows, "user_id").cast(pa.string()) if "user_id" in rows.column_names else pa.nulls(count, pa.string()),
-            item_BL=placed(encode("item_id", field("item_id"))), scenario_BL=placed(encode("scenario", field("scenario"))),
+            user_ids=_column(rows, "user_id").cast(pa.string())
+            if "user_id" in rows.column_names
+            else pa.nulls(count, pa.string()),
+            item_BL=placed(encode("item_id", field("item_id"))),
+            scenario_BL=placed(encode("scenario", field("scenario"))),
             type_BL=placed(encode("event_type", field("event_type"))),
-            outcome_BL=placed(field("outcome").to_numpy(zero_copy_only=False).astype(np.float32)), age_BL=age,
-            length_B=np.minimum(length, self.history).astype(np.int32), user_BF=self._user_features(rows),
-            had=had if had is not None else self._had(rows))
+            outcome_BL=placed(field("outcome").to_numpy(zero_copy_only=False).astype(np.float32)),
+            age_BL=age,
+            length_B=np.minimum(length, self.history).astype(np.int32),
+            user_BF=self._user_features(rows),
+            had=had if had is not None else self._had(rows),
+        )
 
     def unknown(self, scenario: str, rows: int = 1) -> States:
         """Return the states of users of whom nothing is known."""
-        event = pa.struct([("item_id", pa.string()), ("scenario", pa.string()), ("event_type", pa.string()),
-                           ("outcome", pa.float64()), ("ts", pa.timestamp("us", tz="UTC"))])
+        event = pa.struct(
+            [
+                ("item_id", pa.string()),
+                ("scenario", pa.string()),
+                ("event_type", pa.string()),
+                ("outcome", pa.float64()),
+                ("ts", pa.timestamp("us", tz="UTC")),
+            ]
+        )
         table = pa.table({"history": pa.array([[]] * rows, pa.list_(event))})
         return self.states(table, scenario, ts=np.zeros(rows, np.int64))
 
     def item_features(self, items: ArrayLike, scenario: ArrayLike, day: Day) -> NDArray[np.float32]:
         """Return scaled features [..., G] of item ids in scenario ids, out of days strictly before `day`."""
-        return _scaled(self.items.features(items, scenario, day), self.item_mean_G, self.item_scale_G)
+        return scaled(self.items.features(items, scenario, day), self.item_mean_G, self.item_scale_G)
 
     def catalogue(self, scenario: str, items: NDArray[np.int32], day: Day) -> Catalogue:
         """Return items (ids, any order) of a scenario with their features as of the start of `day`."""
@@ -154,34 +169,29 @@ class Assembler:
             meta = json.loads((folder / "assembler.json").read_text(encoding="utf-8"))
             arrays = load_arrays(folder / "assembler.npz")
         except (OSError, ValueError) as error:
-            raise DataError(f"{folder} holds no readable assembler: {error}; make it anew by running pretrain for that night") from None
-        shared = {"windows": tuple(meta["windows"]), "names": tuple(meta["names"]), "size": meta["size"]}
-        items: ItemFeatures | Snapshot
-        if meta["day"] is None:
-            items = ItemFeatures(**shared, first=meta["first"], span=meta["span"],
-                                 **{name: arrays[name] for name in ("slot_R", "start_R", "events_R", "mean_RN")})
-        else:
-            items = Snapshot(**shared, day=meta["day"], key_K=arrays["key_K"], half_KH=arrays["half_KH"])
-        return cls(Vocabulary.read(folder), meta["history"], tuple(meta["user_names"]), arrays["user_mean_F"], arrays["user_scale_F"],
-                   items, arrays["item_mean_G"], arrays["item_scale_G"])
+            raise DataError(
+                f"{folder} holds no readable assembler: {error}; make it anew by running pretrain for that night"
+            ) from None
+        return cls(
+            vocabulary=Vocabulary.read(folder),
+            history=meta["history"],
+            user_names=tuple(meta["user_names"]),
+            items=restored(meta["items"], arrays),
+            **{name: arrays[name] for name in _SCALES},
+        )
 
     def _meta(self) -> dict[str, Any]:
-        daily = isinstance(self.items, ItemFeatures)
-        return {"history": self.history, "user_names": list(self.user_names), "windows": list(self.items.windows), "names": list(self.items.names),
-                "size": self.items.size, "day": None if daily else self.items.day,
-                "first": self.items.first if daily else None, "span": self.items.span if daily else None}
+        return {"history": self.history, "user_names": list(self.user_names), "items": parts(self.items)[0]}
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        names = ("slot_R", "start_R", "events_R", "mean_RN") if isinstance(self.items, ItemFeatures) else ("key_K", "half_KH")
-        own = {name: getattr(self, name) for name in ("user_mean_F", "user_scale_F", "item_mean_G", "item_scale_G")}
-        return {**own, **{name: getattr(self.items, name) for name in names}}
+        return {**parts(self.items)[1], **{name: getattr(self, name) for name in _SCALES}}
 
     def _user_features(self, rows: pa.Table) -> NDArray[np.float32]:
         raw = np.full((rows.num_rows, len(self.user_names)), np.nan)
         for column, name in enumerate(self.user_names):
             if name in rows.column_names:
                 raw[:, column] = _column(rows, name).cast(pa.float64()).to_numpy(zero_copy_only=False)
-        return _scaled(raw, self.user_mean_F, self.user_scale_F)
+        return scaled(raw, self.user_mean_F, self.user_scale_F)
 
     def _had(self, rows: pa.Table) -> sparse.csr_matrix:
         size = self.vocabulary.size("item_id")
@@ -202,44 +212,10 @@ def _column(rows: pa.Table, name: str) -> pa.Array:
 
 
 def _right_aligned(length_B: NDArray[np.int64], width: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return, for lists laid end to end, the source of every cell of [B, width] with the last element at the right, and which cells are filled."""
+    """Return, for lists laid end to end, the source of every cell [B, width], and which cells are filled.
+
+    The last element of a list is at the right.
+    """
     end_B = np.cumsum(length_B)
     source_BL = end_B[:, None] - width + np.arange(width)[None, :]
     return source_BL, source_BL >= (end_B - length_B)[:, None]
-
-
-def _scaled(raw: NDArray[Any], mean: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float32]:
-    scaled = (raw - mean) / scale
-    np.clip(scaled, -_LIMIT, _LIMIT, out=scaled)
-    return np.nan_to_num(scaled, copy=False, nan=0.0).astype(np.float32)
-
-
-def _user_scaling(lake: Lake, names: tuple[str, ...], until: dt.date) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and standard deviation of the user features out of the days' sums."""
-    rows = lake.read("statistics", until=until, columns=["ds", "scenario", "feature", "count", "sum", "sum_squares"],
-                     where=pc.field("feature").isin([f"user.{name}" for name in names]))
-    rows = rows.sort_by([("ds", "ascending"), ("scenario", "ascending")])
-    mean, scale = np.zeros(len(names)), np.ones(len(names))
-    for position, name in enumerate(names):
-        own = rows.filter(pc.field("feature") == f"user.{name}")
-        count = int(own["count"].to_numpy().sum())
-        if count:
-            mean[position] = own["sum"].to_numpy().sum() / count
-            scale[position] = _scale(own["sum_squares"].to_numpy().sum() / count - mean[position] ** 2, mean[position])
-    return mean, scale
-
-
-def _item_scaling(raw: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    mean, scale = np.zeros(raw.shape[1]), np.ones(raw.shape[1])
-    for column in range(raw.shape[1]):
-        values = raw[:, column].astype(np.float64)
-        values = values[~np.isnan(values)]
-        if len(values):
-            mean[column] = values.mean()
-            scale[column] = _scale(values.var(), mean[column])
-    return mean, scale
-
-
-def _scale(variance: float, mean: float) -> float:
-    """A standard deviation; 1 where a feature is constant but for rounding."""
-    return float(np.sqrt(variance)) if variance > 1e-9 * (1.0 + mean * mean) else 1.0

@@ -87,8 +87,10 @@ class Loader:
     def __post_init__(self) -> None:
         if self.batch < SHARDS or self.batch % SHARDS:
             near = max(SHARDS, round(self.batch / SHARDS) * SHARDS)
-            raise ConfigError(f"batch {self.batch} is not a multiple of the {SHARDS} virtual shards, so ranks could not take equal parts "
-                              f"of a step; set it to {near}")
+            raise ConfigError(
+                f"batch {self.batch} is not a multiple of the {SHARDS} virtual shards, so ranks could not take equal "
+                f"parts of a step; set it to {near}"
+            )
 
     @property
     def steps(self) -> int:
@@ -139,22 +141,41 @@ class Loader:
         history_H, pointer_B = np.unique(store["e.history"][rows], return_inverse=True)
         item_B = store["e.item"][rows]
         had = partial(self._had, history_H[pointer_B])
-        negative_BN, negative_weight_BN = draw(self.distribution, had, self.seed, epoch, store["e.hash"][rows], item_B, self.negatives)
+        negative_BN, negative_weight_BN = draw(
+            self.distribution, had, self.seed, epoch, store["e.hash"][rows], item_B, self.negatives
+        )
         day_B = store["h.day"][history_H][pointer_B]
         states = self._states(history_H)
         return Batch(
-            step=step, states=states.own_only() if self.own_only else states, history_H=history_H, pointer_B=pointer_B, item_B=item_B,
-            outcome_B=store["e.outcome"][rows], had_B=store["e.had"][rows], new_B=store["e.new"][rows], day_B=day_B, weight_B=weight_B,
-            total=float(part.sum()), negative_BN=negative_BN, negative_weight_BN=negative_weight_BN,
-            feature_BNG=self._features(store["e.feature"][rows], negative_BN, day_B))
+            step=step,
+            states=states.own_only() if self.own_only else states,
+            history_H=history_H,
+            pointer_B=pointer_B,
+            item_B=item_B,
+            outcome_B=store["e.outcome"][rows],
+            had_B=store["e.had"][rows],
+            new_B=store["e.new"][rows],
+            day_B=day_B,
+            weight_B=weight_B,
+            total=float(part.sum()),
+            negative_BN=negative_BN,
+            negative_weight_BN=negative_weight_BN,
+            feature_BNG=self._features(store["e.feature"][rows], negative_BN, day_B),
+        )
 
     def _states(self, history_H: NDArray[np.intp]) -> States:
         store = self.shards.store.arrays
         parts: dict[str, Any] = {name: store[f"h.{name}"][history_H] for name in HISTORY}
-        return States(scenario=self.shards.scenario, user_ids=pa.nulls(len(history_H), pa.string()),
-                      had=no_had(len(history_H), self.assembler.vocabulary.size("item_id")), **parts)
+        return States(
+            scenario=self.shards.scenario,
+            user_ids=pa.nulls(len(history_H), pa.string()),
+            had=no_had(len(history_H), self.assembler.vocabulary.size("item_id")),
+            **parts,
+        )
 
-    def _features(self, own_BG: NDArray[np.float32], negative_BN: NDArray[np.int32], day_B: NDArray[np.int32]) -> NDArray[np.float32]:
+    def _features(
+        self, own_BG: NDArray[np.float32], negative_BN: NDArray[np.int32], day_B: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
         feature = own_BG[:, None, :]
         if self.negatives:
             others = self.assembler.item_features(negative_BN, self.shards.scenario, day_B[:, None])
@@ -170,8 +191,20 @@ class Loader:
         """The batch of a rank that owns no example at all: one row of padding."""
         width, n = self.assembler.n_item_features, self.negatives
         return Batch(
-            step=step, states=self.assembler.unknown(self.assembler.vocabulary.values("scenario")[self.shards.scenario - 1].as_py()),
-            history_H=np.zeros(0, np.intp), pointer_B=np.zeros(1, np.intp), item_B=np.zeros(1, np.int32), outcome_B=np.zeros(1, np.float32),
-            had_B=np.zeros(1, np.bool_), new_B=np.zeros(1, np.bool_), day_B=np.zeros(1, np.int32), weight_B=np.zeros(1, np.float32), total=total,
-            negative_BN=np.zeros((1, n), np.int32), negative_weight_BN=np.zeros((1, n), np.float32),
-            feature_BNG=np.zeros((1, 1 + n, width), np.float32))
+            step=step,
+            states=self.assembler.unknown(
+                self.assembler.vocabulary.values("scenario")[self.shards.scenario - 1].as_py()
+            ),
+            history_H=np.zeros(0, np.intp),
+            pointer_B=np.zeros(1, np.intp),
+            item_B=np.zeros(1, np.int32),
+            outcome_B=np.zeros(1, np.float32),
+            had_B=np.zeros(1, np.bool_),
+            new_B=np.zeros(1, np.bool_),
+            day_B=np.zeros(1, np.int32),
+            weight_B=np.zeros(1, np.float32),
+            total=total,
+            negative_BN=np.zeros((1, n), np.int32),
+            negative_weight_BN=np.zeros((1, n), np.float32),
+            feature_BNG=np.zeros((1, 1 + n, width), np.float32),
+        )

@@ -24,7 +24,7 @@ def splitmix64(counter: Any) -> NDArray[np.uint64]:
 
 
 def chained(*parts: Any) -> NDArray[np.uint64]:
-    """Return bits that depend on every part and on their order; parts are non-negative integers or arrays of one shape."""
+    """Return bits that depend on every part and on their order; parts are integers >= 0, or arrays that broadcast."""
     state: NDArray[np.uint64] = np.zeros((), np.uint64)
     for part in parts:
         state = splitmix64(state ^ np.asarray(part).astype(np.uint64))
@@ -33,7 +33,7 @@ def chained(*parts: Any) -> NDArray[np.uint64]:
 
 def uniform(bits: NDArray[np.uint64]) -> NDArray[np.float64]:
     """Return numbers in [0, 1) of 53 of the bits."""
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0 ** -53
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def hash_strings(values: Any) -> NDArray[np.uint64]:
@@ -44,4 +44,4 @@ def hash_strings(values: Any) -> NDArray[np.uint64]:
     encoded = values.dictionary_encode() if not pa.types.is_dictionary(values.type) else values
     words = encoded.dictionary.to_numpy(zero_copy_only=False)
     hashed: NDArray[np.uint64] = pd.util.hash_array(words.astype(object), categorize=False)
-    return hashed[encoded.indices.to_numpy(zero_copy_only=False)]
+    return np.asarray(hashed[encoded.indices.to_numpy(zero_copy_only=False)])

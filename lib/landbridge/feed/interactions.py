@@ -47,7 +47,9 @@ class Interactions:
         names = ("item", "scenario", "ts", "day", "had")
         parts: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
         user_chunks = []
-        for batch in lake.scan("examples", until=until, columns=["user_id", "item_id", "scenario", "ts", "ds", "had"], where=users):
+        for batch in lake.scan(
+            "examples", until=until, columns=["user_id", "item_id", "scenario", "ts", "ds", "had"], where=users
+        ):
             if batch.num_rows == 0:
                 continue
             user_chunks.append(batch["user_id"].dictionary_encode())
@@ -57,8 +59,16 @@ class Interactions:
         empty: NDArray[np.int64] = np.empty(0, np.int64)
         item, scenario, ts, day, had = (np.concatenate(parts[name]) if parts[name] else empty for name in names)
         order = np.lexsort((scenario, item, ts, code))
-        return cls(code[order], item[order].astype(np.int32, copy=False), scenario[order].astype(np.int32, copy=False), ts[order],
-                   day[order].astype(np.int32, copy=False), had[order].astype(np.bool_, copy=False), user_ids, vocabulary)
+        return cls(
+            code[order],
+            item[order].astype(np.int32, copy=False),
+            scenario[order].astype(np.int32, copy=False),
+            ts[order],
+            day[order].astype(np.int32, copy=False),
+            had[order].astype(np.bool_, copy=False),
+            user_ids,
+            vocabulary,
+        )
 
     def before(self, day: dt.date) -> Self:
         """The rows of earlier days than `day`."""
@@ -82,17 +92,26 @@ class Interactions:
         shape = (len(self.user_ids), columns)
         pair = np.unique(self.user[self.had].astype(np.int64) * columns + self.item[self.had])
         row, column = np.divmod(pair, columns)
-        return sparse.csr_matrix((np.ones(len(pair), np.float32), (row.astype(np.int32), column.astype(np.int32))), shape=shape)
+        return sparse.csr_matrix(
+            (np.ones(len(pair), np.float32), (row.astype(np.int32), column.astype(np.int32))), shape=shape
+        )
 
     def catalogue(self, scenario: str, day: dt.date) -> NDArray[np.int32]:
-        """Return the ids, ascending, of items with an event in the scenario before `day`; what has no id is left out."""
+        """Return the ids, ascending, of items with an event in the scenario before `day`, of those that have an id."""
         seen = (self.scenario == self.vocabulary.id("scenario", scenario)) & (self.day < days_since_epoch(day))
         items = np.unique(self.item[seen])
         return items[items > 0]
 
     def _where(self, mask: NDArray[np.bool_]) -> Self:
-        return replace(self, user=self.user[mask], item=self.item[mask], scenario=self.scenario[mask], ts=self.ts[mask],
-                       day=self.day[mask], had=self.had[mask])
+        return replace(
+            self,
+            user=self.user[mask],
+            item=self.item[mask],
+            scenario=self.scenario[mask],
+            ts=self.ts[mask],
+            day=self.day[mask],
+            had=self.had[mask],
+        )
 
 
 def days_since_epoch(day: dt.date) -> int:
@@ -107,12 +126,17 @@ def microseconds(values: Any) -> NDArray[np.int64]:
 
 
 def _encoded(batch: pa.RecordBatch, vocabulary: Vocabulary) -> tuple[NDArray[Any], ...]:
-    return (vocabulary.encode("item_id", batch["item_id"]), vocabulary.encode("scenario", batch["scenario"]), microseconds(batch["ts"]),
-            batch["ds"].cast(pa.int32()).to_numpy(zero_copy_only=False), batch["had"].to_numpy(zero_copy_only=False))
+    return (
+        vocabulary.encode("item_id", batch["item_id"]),
+        vocabulary.encode("scenario", batch["scenario"]),
+        microseconds(batch["ts"]),
+        batch["ds"].cast(pa.int32()).to_numpy(zero_copy_only=False),
+        batch["had"].to_numpy(zero_copy_only=False),
+    )
 
 
 def _user_codes(chunks: list[pa.DictionaryArray]) -> tuple[NDArray[np.int32], pa.StringArray]:
-    """Return the codes of all rows and the distinct ids; codes follow the order of the ids, whatever order the rows came in."""
+    """Return the codes of all rows and the distinct ids; the codes are in the order of the ids, not of the rows."""
     if not chunks:
         return np.empty(0, np.int32), pa.array([], pa.string())
     whole = pa.chunked_array(chunks).unify_dictionaries().combine_chunks()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -25,7 +26,9 @@ Day = dt.date | int | NDArray[np.integer[Any]] | None
 
 @dataclass(frozen=True)
 class ItemFeatures:
-    """What is known of every item in every scenario, day by day; R rows sorted by (key, day), key = scenario * size + item.
+    """What is known of every item in every scenario, day by day.
+
+    R rows sorted by (key, day); key = scenario * size + item.
 
     The features of an item are, first for the scenario and then over all scenarios: log(1 + events) within each of
     `windows` days, and the mean of each of `names` over everything before. G = 2 * (windows + names).
@@ -77,9 +80,10 @@ class ItemFeatures:
         return 2 * (len(self.windows) + len(self.names))
 
     def features(self, items: ArrayLike, scenario: ArrayLike, day: Day) -> NDArray[np.float32]:
-        """Return raw features [..., G] of item ids in scenario ids, out of days strictly before `day` (a date or days since the epoch).
+        """Return raw features [..., G] of item ids in scenario ids, out of days strictly before `day`.
 
-        What has never been seen has 0 events and a mean of NaN. Items, scenarios and days broadcast.
+        A day is a date or days since the epoch. Items, scenarios and days broadcast. What has never been seen has 0
+        events and a mean of NaN.
         """
         item, where, days = np.broadcast_arrays(np.asarray(items, np.int64), np.asarray(scenario, np.int64), _days(day))
         shape = item.shape
@@ -114,8 +118,8 @@ class ItemFeatures:
 
     def _half(self, key: NDArray[np.int64], offset: NDArray[np.int64]) -> NDArray[np.float32]:
         half = np.empty((len(key), len(self.windows) + len(self.names)), np.float32)
-        half[:, :len(self.windows)] = 0.0
-        half[:, len(self.windows):] = np.nan
+        half[:, : len(self.windows)] = 0.0
+        half[:, len(self.windows) :] = np.nan
         seen, last = self._last(key, offset)
         rows = np.flatnonzero(seen)
         last, offset, base = last[rows], offset[rows], key[rows] * (self.span + 1)
@@ -128,7 +132,7 @@ class ItemFeatures:
                 before[inside] = self.events_R[row[inside]]
             half[rows, column] = np.log1p(total - before)
         if self.names and len(rows):
-            half[rows, len(self.windows):] = self.mean_RN[last]
+            half[rows, len(self.windows) :] = self.mean_RN[last]
         return half
 
 
@@ -150,30 +154,48 @@ class Snapshot:
         """Take the answers of a day."""
         keys = items.known(day)
         raw = items.features(keys % items.size, keys // items.size, day)
-        half = raw[:, :items.width // 2]
+        half = raw[:, : items.width // 2]
         return cls(items.windows, items.names, items.size, days_since_epoch(day), keys, half)
 
     @property
     def width(self) -> int:
         """The number of features, G."""
-        return 2 * self.half_KH.shape[1]
+        return 2 * (len(self.windows) + len(self.names))
 
     def features(self, items: ArrayLike, scenario: ArrayLike, day: Day) -> NDArray[np.float32]:
         """Return raw features [..., G]; `day` is the snapshot's, or None."""
         if day is not None and np.any(_days(day) != self.day):
-            raise DataError(f"item features of this bundle are as of day {self.day} (days since 1970-01-01), not {day}; ask for that day, or leave it out")
+            raise DataError(
+                f"item features of this bundle are as of day {self.day} (days since 1970-01-01), not {day}; "
+                "ask for that day, or leave it out"
+            )
         item, where = np.broadcast_arrays(np.asarray(items, np.int64), np.asarray(scenario, np.int64))
         halves = [self._half((where * self.size + item).ravel()), self._half(item.ravel())]
         return np.concatenate(halves, axis=1).reshape(*item.shape, self.width)
 
     def _half(self, key: NDArray[np.int64]) -> NDArray[np.float32]:
         half = np.full((len(key), self.half_KH.shape[1]), np.nan, np.float32)
-        half[:, :len(self.windows)] = 0.0
+        half[:, : len(self.windows)] = 0.0
         if len(self.key_K):
             row = np.minimum(np.searchsorted(self.key_K, key), len(self.key_K) - 1)
             known = self.key_K[row] == key
             half[known] = self.half_KH[row[known]]
         return half
+
+
+def parts(items: ItemFeatures | Snapshot) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return what goes into JSON and what goes into an array file; `restored` puts them together again."""
+    values = {field.name: getattr(items, field.name) for field in fields(items)}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    return {name: value for name, value in values.items() if name not in arrays}, arrays
+
+
+def restored(meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> ItemFeatures | Snapshot:
+    """Return item features out of what `parts` gave; `arrays` may hold others too."""
+    kind: type[ItemFeatures] | type[Snapshot] = Snapshot if "day" in meta else ItemFeatures
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in meta.items()}
+    values |= {field.name: arrays[field.name] for field in fields(kind) if field.name not in values}
+    return kind(**values)
 
 
 def _days(day: Day) -> NDArray[np.int64]:
@@ -183,20 +205,31 @@ def _days(day: Day) -> NDArray[np.int64]:
 
 
 def _daily(lake: Lake, vocabulary: Vocabulary, names: tuple[str, ...], until: dt.date | None) -> pd.DataFrame:
-    """Return the item rows of `statistics` with ids: name, scenario, item, day, count, sum; those over all scenarios added."""
+    """Return the item rows of `statistics` with ids, and the same again over all scenarios."""
     kinds = ["item", *(f"item.{name}" for name in names)]
-    frames = [pd.DataFrame({"name": [], "scenario": [], "item": [], "day": [], "count": [], "sum": []}, dtype=np.int64)]
     columns = ["ds", "feature", "scenario", "value", "count", "sum"]
-    for batch in lake.scan("statistics", until=until, columns=columns, where=pc.field("feature").isin(kinds)):
-        frames.append(pd.DataFrame({
-            "name": pc.index_in(batch["feature"], value_set=pa.array(kinds)).to_numpy(zero_copy_only=False).astype(np.int64),
+    stream = lake.scan("statistics", until=until, columns=columns, where=pc.field("feature").isin(kinds))
+    frames = [pd.DataFrame({"name": [], "scenario": [], "item": [], "day": [], "count": [], "sum": []}, dtype=np.int64)]
+    frames.extend(_frame(batch, vocabulary, kinds) for batch in stream)
+    own = pd.concat(frames, ignore_index=True)
+    known = own[(own["item"] > 0) & (own["scenario"] > 0)]
+    own = known.sort_values(["item", "day", "name", "scenario"], kind="stable")
+    return pd.concat([own.assign(scenario=EVERYWHERE), own], ignore_index=True)
+
+
+def _frame(batch: pa.RecordBatch, vocabulary: Vocabulary, kinds: list[str]) -> pd.DataFrame:
+    """Return rows of `statistics` as name (position in `kinds`), scenario, item, day, count, sum."""
+    kind = pc.index_in(batch["feature"], value_set=pa.array(kinds))
+    return pd.DataFrame(
+        {
+            "name": kind.to_numpy(zero_copy_only=False).astype(np.int64),
             "scenario": vocabulary.encode("scenario", batch["scenario"]).astype(np.int64),
             "item": vocabulary.encode("item_id", batch["value"]).astype(np.int64),
             "day": batch["ds"].cast(pa.int32()).to_numpy(zero_copy_only=False).astype(np.int64),
-            "count": batch["count"].to_numpy(zero_copy_only=False), "sum": batch["sum"].to_numpy(zero_copy_only=False)}))
-    own = pd.concat(frames, ignore_index=True)
-    own = own[(own["item"] > 0) & (own["scenario"] > 0)].sort_values(["item", "day", "name", "scenario"], kind="stable")
-    return pd.concat([own.assign(scenario=EVERYWHERE), own], ignore_index=True)
+            "count": batch["count"].to_numpy(zero_copy_only=False),
+            "sum": batch["sum"].to_numpy(zero_copy_only=False),
+        }
+    )
 
 
 def _wide(daily: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:

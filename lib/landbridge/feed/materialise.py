@@ -1,4 +1,4 @@
-"""From the table `examples` to the flat arrays that are memory-mapped; one streamed pass for any number of scenarios."""
+"""From the table `examples` to the arrays that are memory-mapped; one streamed pass for any number of scenarios."""
 
 from __future__ import annotations
 
@@ -26,8 +26,14 @@ _ROWS = 16_384
 Arrays = dict[str, NDArray[Any]]
 
 
-def materialise(lake: Lake, assembler: Assembler, since: dt.date | None, until: dt.date, owned: Sequence[int],
-                scenarios: Sequence[str] | None = None) -> Arrays:
+def materialise(
+    lake: Lake,
+    assembler: Assembler,
+    since: dt.date | None,
+    until: dt.date,
+    owned: Sequence[int],
+    scenarios: Sequence[str] | None = None,
+) -> Arrays:
     """Return the examples of days (since, until] whose users fall into the owned virtual shards.
 
     Histories H are distinct in (user, ts, scenario) and ordered by (shard, scenario, hash), so that neighbours have
@@ -37,9 +43,9 @@ def materialise(lake: Lake, assembler: Assembler, since: dt.date | None, until: 
     -------
     Arrays
         h.item_BL ... h.user_BF: see `States`, shape [H, ...]; h.shard, h.scenario, h.day, h.ts, h.user (row of users),
-        h.start and h.count (its examples). e.history, e.item, e.outcome, e.had, e.new, e.hash, e.feature [N, G] (scaled).
-        pair.key (user * items + item, ascending) and pair.ts: when a user first had an item, in whatever scenario, up to
-        `until`. tally [T, 4]: scenario, day, shard and the number of examples, of all shards.
+        h.start and h.count (its examples). e.history, e.item, e.outcome, e.had, e.new, e.hash, e.feature [N, G]
+        (scaled). pair.key (user * items + item, ascending) and pair.ts: when a user first had an item, in whatever
+        scenario, up to `until`. tally [T, 4]: scenario, day, shard and the number of examples, of all shards.
     """
     parts, tally = _scan(lake, assembler, since, until, owned, scenarios)
     if not parts:
@@ -48,10 +54,27 @@ def materialise(lake: Lake, assembler: Assembler, since: dt.date | None, until: 
     return _indexed(whole, assembler, lake, until) | {"tally": tally}
 
 
-def _scan(lake: Lake, assembler: Assembler, since: dt.date | None, until: dt.date, owned: Sequence[int],
-          scenarios: Sequence[str] | None) -> tuple[list[Arrays], NDArray[np.int64]]:
+def _scan(
+    lake: Lake,
+    assembler: Assembler,
+    since: dt.date | None,
+    until: dt.date,
+    owned: Sequence[int],
+    scenarios: Sequence[str] | None,
+) -> tuple[list[Arrays], NDArray[np.int64]]:
     where = None if scenarios is None else pc.field("scenario").isin(list(scenarios))
-    columns = ["example_id", "ds", "ts", "user_id", "item_id", "scenario", "outcome", "had", "history", *assembler.user_names]
+    columns = [
+        "example_id",
+        "ds",
+        "ts",
+        "user_id",
+        "item_id",
+        "scenario",
+        "outcome",
+        "had",
+        "history",
+        *assembler.user_names,
+    ]
     parts, tallies, past = [], [np.empty((0, 4), np.int64)], 0
     for batch in lake.scan("examples", since, until, columns, where, batch_rows=_ROWS):
         if batch.num_rows == 0:
@@ -69,8 +92,15 @@ def _scan(lake: Lake, assembler: Assembler, since: dt.date | None, until: dt.dat
     return parts, _counted(np.concatenate(tallies))
 
 
-def _part(rows: pa.Table, assembler: Assembler, user: NDArray[np.uint64], shard: NDArray[np.int64], scenario: NDArray[np.int32],
-          day: NDArray[np.int32], past: int) -> Arrays:
+def _part(
+    rows: pa.Table,
+    assembler: Assembler,
+    user: NDArray[np.uint64],
+    shard: NDArray[np.int64],
+    scenario: NDArray[np.int32],
+    day: NDArray[np.int32],
+    past: int,
+) -> Arrays:
     """Return the arrays of one read; `past` histories came before it."""
     ts = microseconds(rows["ts"].combine_chunks())
     key = chained(user, ts.view(np.uint64), scenario)
@@ -78,11 +108,19 @@ def _part(rows: pa.Table, assembler: Assembler, user: NDArray[np.uint64], shard:
     states = assembler.states(rows.take(pa.array(first)), "", ts=ts[first], had=None)
     history = {f"h.{name}": getattr(states, name) for name in HISTORY}
     return {
-        **history, "h.key": key, "h.shard": shard[first].astype(np.int8), "h.scenario": scenario[first], "h.day": day[first],
-        "h.ts": ts[first], "h.user_hash": user[first],
-        "e.history": pointer.reshape(-1) + past, "e.item": assembler.vocabulary.encode("item_id", rows["item_id"]),
-        "e.outcome": rows["outcome"].to_numpy().astype(np.float32), "e.had": rows["had"].to_numpy(),
-        "e.hash": hash_strings(rows["example_id"].combine_chunks())}
+        **history,
+        "h.key": key,
+        "h.shard": shard[first].astype(np.int8),
+        "h.scenario": scenario[first],
+        "h.day": day[first],
+        "h.ts": ts[first],
+        "h.user_hash": user[first],
+        "e.history": pointer.reshape(-1) + past,
+        "e.item": assembler.vocabulary.encode("item_id", rows["item_id"]),
+        "e.outcome": rows["outcome"].to_numpy().astype(np.float32),
+        "e.had": rows["had"].to_numpy(),
+        "e.hash": hash_strings(rows["example_id"].combine_chunks()),
+    }
 
 
 def _indexed(raw: Arrays, assembler: Assembler, lake: Lake, until: dt.date) -> Arrays:
@@ -110,7 +148,9 @@ def _indexed(raw: Arrays, assembler: Assembler, lake: Lake, until: dt.date) -> A
     return out
 
 
-def had_by(key_P: NDArray[np.int64], ts_P: NDArray[np.int64], asked: NDArray[np.int64], ts: NDArray[np.int64]) -> NDArray[np.bool_]:
+def had_by(
+    key_P: NDArray[np.int64], ts_P: NDArray[np.int64], asked: NDArray[np.int64], ts: NDArray[np.int64]
+) -> NDArray[np.bool_]:
     """Return whether the pairs `asked` (user * items + item) were had at or before `ts`; both of one shape."""
     if len(key_P) == 0:
         return np.zeros(asked.shape, np.bool_)
@@ -119,7 +159,9 @@ def had_by(key_P: NDArray[np.int64], ts_P: NDArray[np.int64], asked: NDArray[np.
     return found
 
 
-def _pairs(lake: Lake, assembler: Assembler, until: dt.date, users: NDArray[np.uint64], items: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _pairs(
+    lake: Lake, assembler: Assembler, until: dt.date, users: NDArray[np.uint64], items: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the pairs (user * items + item, ascending) that these users had by the end of `until`, and since when."""
     keys, moments = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for batch in lake.scan("examples", until=until, columns=["user_id", "item_id", "ts"], where=pc.field("had")):
@@ -146,6 +188,17 @@ def _counted(rows: NDArray[np.int64]) -> NDArray[np.int64]:
 def _empty(assembler: Assembler) -> Arrays:
     states = assembler.unknown("", 0)
     history: Arrays = {f"h.{name}": getattr(states, name) for name in HISTORY}
-    kinds = {"h.key": np.uint64, "h.shard": np.int8, "h.scenario": np.int32, "h.day": np.int32, "h.ts": np.int64, "h.user_hash": np.uint64,
-             "e.history": np.int64, "e.item": np.int32, "e.outcome": np.float32, "e.had": np.bool_, "e.hash": np.uint64}
+    kinds = {
+        "h.key": np.uint64,
+        "h.shard": np.int8,
+        "h.scenario": np.int32,
+        "h.day": np.int32,
+        "h.ts": np.int64,
+        "h.user_hash": np.uint64,
+        "e.history": np.int64,
+        "e.item": np.int32,
+        "e.outcome": np.float32,
+        "e.had": np.bool_,
+        "e.hash": np.uint64,
+    }
     return history | {name: np.empty(0, kind) for name, kind in kinds.items()}

@@ -1,4 +1,4 @@
-"""Items a user did not choose, drawn by counter hashing: a pure function of (seed, epoch, example, statistics as of the fit)."""
+"""Items a user did not choose: a pure function of (seed, epoch, example, statistics as of the fit)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _SHARED = 0x5A4D
 
 @dataclass(frozen=True)
 class Distribution:
-    """What negatives of one scenario are drawn from: count ** power, mixed with a uniform share, over its catalogue as of a day."""
+    """What negatives of one scenario are drawn from.
+
+    count ** power, mixed with a uniform share, over the catalogue as of a day.
+    """
 
     items: NDArray[np.int32]
     """items_C, ascending."""
@@ -33,10 +36,14 @@ class Distribution:
     def fit(cls, items: ItemFeatures | Snapshot, settings: Negatives, scenario: int, until: dt.date) -> Self:
         """Count the events of a scenario (its id) up to and with `until`."""
         if isinstance(items, Snapshot):
-            raise DataError("negatives need the daily statistics, and a frozen assembler has none; give the night's assembler")
+            raise DataError(
+                "negatives need the daily statistics, and a frozen assembler has none; give the night's assembler"
+            )
         ids, counts = items.counts(scenario, until + dt.timedelta(days=1))
         weight = counts.astype(np.float64) ** settings.power
-        probability = (1.0 - settings.uniform) * weight / weight.sum() + settings.uniform / len(ids) if len(ids) else weight
+        probability = (
+            (1.0 - settings.uniform) * weight / weight.sum() + settings.uniform / len(ids) if len(ids) else weight
+        )
         cdf = np.cumsum(probability)
         if len(cdf):
             cdf /= cdf[-1]
@@ -47,7 +54,7 @@ class Distribution:
         return self.items[np.minimum(np.searchsorted(self.cdf, uniform, side="right"), len(self.items) - 1)]
 
     def log_q(self, items: ArrayLike) -> NDArray[np.float32]:
-        """Return the log of the probability of item ids, any shape; what is not in the catalogue counts as its rarest item."""
+        """Return the log of the probability of item ids, any shape; outside of it that of the rarest item."""
         asked = np.asarray(items)
         if len(self.items) == 0:
             return np.zeros(asked.shape, np.float32)
@@ -63,8 +70,15 @@ class Had(Protocol):
         """Return whether the user of each example (named by its row) had the item beside it; both of one shape."""
 
 
-def draw(distribution: Distribution, had: Had, seed: int, epoch: int, example_B: NDArray[np.uint64], own_B: NDArray[np.int32],
-         n: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def draw(
+    distribution: Distribution,
+    had: Had,
+    seed: int,
+    epoch: int,
+    example_B: NDArray[np.uint64],
+    own_B: NDArray[np.int32],
+    n: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return n negatives an example, and their weights, each [B, n].
 
     Parameters
@@ -96,8 +110,10 @@ def draw(distribution: Distribution, had: Had, seed: int, epoch: int, example_B:
     return item.reshape(shape), weight.reshape(shape)
 
 
-def shared_negatives(distribution: Distribution, seed: int, epoch: int, step: int, n: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Return item ids and log q, each of shape n, of a step; the same on all ranks, and the same item may come twice."""
+def shared_negatives(
+    distribution: Distribution, seed: int, epoch: int, step: int, n: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return item ids and log q, shape n, of a step; the same on all ranks, and an item may come twice."""
     if len(distribution.items) == 0:
         return np.zeros(n, np.int32), np.zeros(n, np.float32)
     items = distribution.pick(uniform(chained(seed, _SHARED, epoch, step, np.arange(n))))

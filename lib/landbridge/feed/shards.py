@@ -28,6 +28,7 @@ __all__ = ["SHARDS", "Shards", "Store"]
 _KEEP = 32
 """Stores kept in the cache; those used longest ago go first."""
 _FORMAT = 1
+_DIVISORS = ", ".join(str(n) for n in range(1, SHARDS + 1) if SHARDS % n == 0)
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,16 @@ class Store:
     """As `materialise` describes them."""
 
     @classmethod
-    def open(cls, lake: Lake, assembler: Assembler, since: dt.date | None, until: dt.date, rank: int = 0, world: int = 1,
-             scenarios: Sequence[str] | None = None) -> Self:
+    def open(
+        cls,
+        lake: Lake,
+        assembler: Assembler,
+        since: dt.date | None,
+        until: dt.date,
+        rank: int = 0,
+        world: int = 1,
+        scenarios: Sequence[str] | None = None,
+    ) -> Self:
         """Return the store of days (since, until], read from the lake in one pass where the cache lacks it.
 
         Parameters
@@ -55,8 +64,16 @@ class Store:
             Which ones; all of them when left out.
         """
         owned, chosen = owned_shards(rank, world), None if scenarios is None else tuple(sorted(scenarios))
-        key = {"format": _FORMAT, "examples": lake.digest("examples", until), "lake": lake.path("examples"), "since": str(since),
-               "until": str(until), "scenarios": chosen, "owned": owned, "assembler": assembler.digest}
+        key = {
+            "format": _FORMAT,
+            "examples": lake.digest("examples", until),
+            "lake": lake.path("examples"),
+            "since": str(since),
+            "until": str(until),
+            "scenarios": chosen,
+            "owned": owned,
+            "assembler": assembler.digest,
+        }
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
         folder = cache_folder(lake.config) / name
         if not folder.exists():
@@ -68,7 +85,9 @@ class Store:
     def shards(self, scenario: str, since: dt.date | None = None, until: dt.date | None = None) -> Shards:
         """Return the examples of a scenario in days (since, until] of those the store holds."""
         if self.scenarios is not None and scenario not in self.scenarios:
-            raise DataError(f"the examples of {scenario} were not read; open the store with it (it has {', '.join(self.scenarios)})")
+            raise DataError(
+                f"the examples of {scenario} were not read; open the store with it (it has {', '.join(self.scenarios)})"
+            )
         code = self.assembler.vocabulary.id("scenario", scenario)
         low = -(2**31) if since is None else days_since_epoch(since)
         high = days_since_epoch(until or self.until)
@@ -76,7 +95,9 @@ class Store:
         chosen = np.flatnonzero((self.arrays["h.scenario"] == code) & (day > low) & (day <= high))
         rows = tally[(tally[:, 0] == code) & (tally[:, 1] > low) & (tally[:, 1] <= high)]
         counts = np.bincount(rows[:, 2], weights=rows[:, 3], minlength=SHARDS).astype(np.int64)
-        by_shard = {shard: chosen[self.arrays["h.shard"][chosen] == shard] for shard in owned_shards(self.rank, self.world)}
+        by_shard = {
+            shard: chosen[self.arrays["h.shard"][chosen] == shard] for shard in owned_shards(self.rank, self.world)
+        }
         return Shards(self, code, by_shard, tuple(counts.tolist()))
 
 
@@ -92,7 +113,16 @@ class Shards:
     """Examples of every virtual shard, owned or not, shape S."""
 
     @classmethod
-    def open(cls, lake: Lake, assembler: Assembler, scenario: str, since: dt.date | None, until: dt.date, rank: int = 0, world: int = 1) -> Shards:
+    def open(
+        cls,
+        lake: Lake,
+        assembler: Assembler,
+        scenario: str,
+        since: dt.date | None,
+        until: dt.date,
+        rank: int = 0,
+        world: int = 1,
+    ) -> Shards:
         """Return the shards of a rank (s % world == rank) of one scenario; for several, open one `Store`."""
         return Store.open(lake, assembler, since, until, rank, world, [scenario]).shards(scenario, since, until)
 
@@ -115,8 +145,10 @@ def owned_shards(rank: int, world: int) -> tuple[int, ...]:
         If the ranks would not own equally many.
     """
     if world < 1 or SHARDS % world:
-        raise ConfigError(f"train.processes {world} does not divide the {SHARDS} virtual shards, so ranks would train on unequal parts and "
-                          f"wait for each other for ever; set it to {', '.join(str(n) for n in range(1, SHARDS + 1) if SHARDS % n == 0)}")
+        raise ConfigError(
+            f"train.processes {world} does not divide the {SHARDS} virtual shards, so ranks would train on unequal "
+            f"parts and wait for each other for ever; set it to {_DIVISORS}"
+        )
     if not 0 <= rank < world:
         raise ConfigError(f"rank {rank} is not one of {world} processes; ranks count from 0")
     return tuple(shard for shard in range(SHARDS) if shard % world == rank)
@@ -128,7 +160,7 @@ def cache_folder(config: Config) -> Path:
 
 
 def _write(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write under a temporary name and rename, so that a folder that exists is complete; two writers of one folder do no harm."""
+    """Write under a temporary name and rename: a folder that exists is complete, and two writers do no harm."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -138,14 +170,16 @@ def _write(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if not folder.exists():
-            raise LakeError(f"{folder} cannot be written: {error.strerror}; free or unlock the place, then run the same command") from None
+            raise LakeError(
+                f"{folder} cannot be written: {error.strerror}; free or unlock the place, then run the same command"
+            ) from None
     _prune(folder.parent, folder)
 
 
 def _prune(parent: Path, newest: Path) -> None:
     """Remove what was used longest ago; a process that has it mapped keeps its pages."""
     folders = sorted((path for path in parent.iterdir() if path.is_dir() and path != newest), key=_used)
-    for folder in folders[:max(0, len(folders) + 1 - _KEEP)]:
+    for folder in folders[: max(0, len(folders) + 1 - _KEEP)]:
         shutil.rmtree(folder, ignore_errors=True)
 
 

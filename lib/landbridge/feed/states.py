@@ -30,7 +30,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class States:
-    """Users as of one moment each, with their last L events; the newest event is at position L - 1, padding (0) is on the left."""
+    """Users as of one moment each, with their last L events; the newest at position L - 1, padding (0) on the left."""
 
     scenario: int
     """The scenario that is asked about, the same for all rows; 0 is unknown."""
@@ -55,9 +55,17 @@ class States:
     def take(self, rows: NDArray[np.integer[Any]]) -> Self:
         """Return the named rows, in that order."""
         return replace(
-            self, user_ids=self.user_ids.take(pa.array(rows)), item_BL=self.item_BL[rows], scenario_BL=self.scenario_BL[rows],
-            type_BL=self.type_BL[rows], outcome_BL=self.outcome_BL[rows], age_BL=self.age_BL[rows],
-            length_B=self.length_B[rows], user_BF=self.user_BF[rows], had=self.had[rows])
+            self,
+            user_ids=self.user_ids.take(pa.array(rows)),
+            item_BL=self.item_BL[rows],
+            scenario_BL=self.scenario_BL[rows],
+            type_BL=self.type_BL[rows],
+            outcome_BL=self.outcome_BL[rows],
+            age_BL=self.age_BL[rows],
+            length_B=self.length_B[rows],
+            user_BF=self.user_BF[rows],
+            had=self.had[rows],
+        )
 
     def own_only(self) -> Self:
         """Return the states without the events of other scenarios, right-aligned again.
@@ -72,20 +80,29 @@ class States:
         order_BL = np.argsort(own_BL, axis=1, kind="stable")
 
         def aligned(values_BL: NDArray[Any]) -> NDArray[Any]:
-            return np.take_along_axis(np.where(own_BL, values_BL, 0).astype(values_BL.dtype, copy=False), order_BL, axis=1)
+            return np.take_along_axis(
+                np.where(own_BL, values_BL, 0).astype(values_BL.dtype, copy=False), order_BL, axis=1
+            )
 
         return replace(
-            self, item_BL=aligned(self.item_BL), scenario_BL=aligned(self.scenario_BL), type_BL=aligned(self.type_BL),
-            outcome_BL=aligned(self.outcome_BL), age_BL=aligned(self.age_BL), length_B=own_BL.sum(axis=1, dtype=np.int32))
+            self,
+            item_BL=aligned(self.item_BL),
+            scenario_BL=aligned(self.scenario_BL),
+            type_BL=aligned(self.type_BL),
+            outcome_BL=aligned(self.outcome_BL),
+            age_BL=aligned(self.age_BL),
+            length_B=own_BL.sum(axis=1, dtype=np.int32),
+        )
 
 
 def own_features(feature: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return item features with the half that is over all scenarios set to 0, its mean; any shape [..., G]."""
     kept = feature.copy()
-    kept[..., feature.shape[-1] // 2:] = 0.0
+    kept[..., feature.shape[-1] // 2 :] = 0.0
     return kept
 
 
 def no_had(rows: int, items: int) -> sparse.csr_matrix:
     """Return the `had` of users of whom nothing is known."""
-    return sparse.csr_matrix((rows, items), dtype=np.float32)
+    none = np.empty(0, np.int32)
+    return sparse.csr_matrix((np.empty(0, np.float32), none, np.zeros(rows + 1, np.int32)), shape=(rows, items))

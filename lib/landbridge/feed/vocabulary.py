@@ -52,7 +52,9 @@ class Vocabulary:
         if isinstance(values, pa.ChunkedArray):
             values = values.combine_chunks()
         index = pc.index_in(values.cast(pa.string()), value_set=self.values(field), skip_nulls=True)
-        ids: NDArray[np.int32] = pc.fill_null(index, -1).to_numpy(zero_copy_only=False).astype(np.int32, copy=False) + np.int32(1)
+        ids: NDArray[np.int32] = pc.fill_null(index, -1).to_numpy(zero_copy_only=False).astype(
+            np.int32, copy=False
+        ) + np.int32(1)
         return ids
 
     def id(self, field: str, value: str) -> int:
@@ -85,10 +87,18 @@ class Vocabulary:
 
     def save(self, folder: Path) -> None:
         """Write the vocabulary into an existing folder, as Arrow."""
-        rows = pa.concat_tables([
-            pa.table({"field": pa.array([field] * len(values), pa.string()), "value": values,
-                      "id": pa.array(np.arange(1, len(values) + 1, dtype=np.int64))})
-            for field, values in self.fields.items()])
+        rows = pa.concat_tables(
+            [
+                pa.table(
+                    {
+                        "field": pa.array([field] * len(values), pa.string()),
+                        "value": values,
+                        "id": pa.array(np.arange(1, len(values) + 1, dtype=np.int64)),
+                    }
+                )
+                for field, values in self.fields.items()
+            ]
+        )
         feather.write_feather(rows.filter(pc.is_valid(rows["value"])), str(folder / _FILE), compression="zstd")
 
     @classmethod
@@ -101,7 +111,9 @@ def _placed(field: str, rows: pa.Table) -> pa.StringArray:
     """Put every value at its id minus one."""
     ids = rows["id"].to_numpy().astype(np.int64)
     if len(ids) and (ids.min() < 1 or len(np.unique(ids)) < len(ids)):
-        raise DataError(f"vocabulary: the ids of {field} are not distinct numbers from 1; restore the table to an earlier version")
+        raise DataError(
+            f"vocabulary: the ids of {field} are not distinct numbers from 1; restore the table to an earlier version"
+        )
     source = np.full(int(ids.max(initial=0)), -1, np.int64)
     source[ids - 1] = np.arange(len(ids))
     return rows["value"].combine_chunks().cast(pa.string()).take(pa.array(source, mask=source < 0))
