@@ -1,0 +1,95 @@
+"""Which days have to be featurized, and from which earlier state.
+
+An example depends on its own day and on every day before it. So each day of events has a chain: a hash of the
+recipe and of the content of all days up to and with it. The ledger's notes of former nights say from which chain a day of
+`examples`, or a partition of `user_state`, was made, and the digest of the partition that came of it. A day is current when
+one of these records agrees with both the events and the table of now; no order among the records is needed.
+Where the ledger has no record, the day is made again, which changes nothing but time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from landbridge.config.schema import Config
+from landbridge.lake.lake import Lake
+
+_FIRST = dt.date.min
+
+
+@dataclass(frozen=True)
+class Stale:
+    """What a night has to do.
+
+    `since` is the first day whose examples are made anew, None where all are current; `base` is the day of the user
+    state to start from, None for the beginning of time; `state_is_current` says that ds's state needs nothing.
+    """
+
+    chains: Mapping[dt.date, str]
+    since: dt.date | None
+    base: dt.date | None
+    state_is_current: bool
+
+    def chain_at(self, day: dt.date) -> str:
+        """The chain of everything up to the end of a day."""
+        return self.chains[max(known for known in self.chains if known <= day)]
+
+
+def recipe(config: Config) -> str:
+    """Hash of the section `features`, the time zone, and this room's source files."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    code = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    return _hash(f"{code} {config.data.time_zone} {config.features.model_dump_json()}")
+
+
+def stale(lake: Lake, config: Config, ds: dt.date) -> Stale:
+    """Compare events, examples and user states with what former nights say they made."""
+    chains = _chains(lake, config, ds)
+    examples, states = _records(lake, "examples"), _records(lake, "user_state")
+    made, kept = lake.digests("examples"), lake.digests("user_state")
+    days = sorted(day for day in {*chains, *made} if _FIRST < day <= ds)
+    todo = Stale(chains, None, None, False)
+
+    def is_current(day: dt.date) -> bool:
+        return day in chains and (day, chains[day], made.get(day, "")) in examples
+
+    since = next((day for day in days if not is_current(day)), None)
+    until = ds if since is None else since - dt.timedelta(days=1)
+    usable = [day for day, digest in kept.items() if day <= until and (day, todo.chain_at(day), digest) in states]
+    base = max(usable, default=None)
+    return Stale(chains, since, base, state_is_current=base == ds)
+
+
+def notes_of(lake: Lake, todo: Stale, ds: dt.date) -> dict[str, Any]:
+    """What the ledger has to remember of this night: per day made anew, its chain and the digest of its partition."""
+    made = lake.digests("examples")
+    anew = [] if todo.since is None else [day for day in todo.chains if todo.since <= day]
+    return {"examples": {day.isoformat(): [todo.chains[day], made.get(day, "")] for day in anew},
+            "user_state": {ds.isoformat(): [todo.chain_at(ds), lake.digests("user_state").get(ds, "")]}}
+
+
+def _chains(lake: Lake, config: Config, ds: dt.date) -> dict[dt.date, str]:
+    chains = {_FIRST: recipe(config)}
+    chain = chains[_FIRST]
+    for day, digest in sorted(lake.digests("events").items()):
+        if day <= ds:
+            chain = chains[day] = _hash(f"{chain} {day} {digest}")
+    return chains
+
+
+def _records(lake: Lake, table: str) -> set[tuple[dt.date, str, str]]:
+    if not lake.exists("ledger"):
+        return set()
+    rows = lake.read("ledger", columns=["step", "notes"]).to_pylist()
+    notes = [json.loads(row["notes"]) for row in rows if row["step"] == "featurize"]
+    return {(dt.date.fromisoformat(day), told[0], told[1]) for note in notes for day, told in note.get(table, {}).items()}
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

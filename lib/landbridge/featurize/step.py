@@ -1,0 +1,81 @@
+"""The step `featurize`: events become vocabulary, statistics, examples and the user state of ds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from landbridge.config.schema import Config
+from landbridge.errors import DataError, LandbridgeError
+from landbridge.featurize.baskets import as_of, baskets
+from landbridge.featurize.stale import notes_of, stale
+from landbridge.featurize.states import events_of, examples_of, states_of
+from landbridge.featurize.statistics import daily_statistics
+from landbridge.featurize.vocabulary import new_values
+from landbridge.lake.expressions import complaint
+from landbridge.lake.spark import SparkLake
+from landbridge.step import Night, Outcome, Step
+
+
+def run(night: Night) -> Outcome:
+    """Featurize the days whose events, or events before them, changed; then write the state of every user at the end of ds."""
+    todo = stale(night.lake, night.config, night.ds)
+    if todo.since is None and todo.state_is_current:
+        night.say("every day is featurized already")
+        return Outcome(notes=notes_of(night.lake, todo, night.ds))
+    night.say(f"examples {f'from {todo.since} on' if todo.since else 'are current'}; user state "
+              f"{f'continues that of {todo.base}' if todo.base else 'from the first event on'}")
+    lake = night.spark_lake()
+    with _explained():
+        rows = history_of(lake, night.config, night.ds, todo.base).persist()
+        try:
+            if todo.since is not None:
+                _write_days(night, lake, rows, todo.since)
+            states = states_of(rows, _base(lake, todo.base), night.config, night.ds)
+            lake.replace_days("user_state", states.hint("rebalance"), night.ds, night.ds, night.fingerprint)
+        finally:
+            rows.unpersist()
+    return Outcome(notes=notes_of(night.lake, todo, night.ds))
+
+
+def history_of(lake: SparkLake, config: Config, ds: dt.date, base: dt.date | None) -> DataFrame:
+    """Baskets of the days after `base` up to ds with what was before each, and the states of `base`, as `baskets.as_of` returns them."""
+    events = lake.table("events").where(F.col("ds") <= F.lit(ds))
+    if base is not None:
+        events = events.where(F.col("ds") > F.lit(base))
+    running = [f"running_{name}" for name in config.features.running]
+    return as_of(baskets(events, config), _base(lake, base).select("user_id", "ts", "history", *running), config)
+
+
+def _base(lake: SparkLake, base: dt.date | None) -> DataFrame:
+    states = lake.table("user_state")
+    return states.where(F.lit(False)) if base is None else states.where(F.col("ds") == F.lit(base))
+
+
+def _write_days(night: Night, lake: SparkLake, rows: DataFrame, since: dt.date) -> None:
+    """Write vocabulary, statistics and examples of the days from `since` to ds."""
+    events = events_of(rows, night.config, since)
+    fresh = new_values(events, lake.table("vocabulary"))
+    lake.append("vocabulary", fresh.coalesce(1), night.fingerprint)
+    statistics = daily_statistics(events, night.config).hint("rebalance", "ds").sortWithinPartitions("ds", "feature", "scenario", "value")
+    lake.replace_days("statistics", statistics, since, night.ds, night.fingerprint)
+    lake.replace_days("examples", examples_of(rows, night.config, since), since, night.ds, night.fingerprint)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except LandbridgeError:
+        raise
+    except (PySparkException, Py4JError) as error:
+        raise DataError(f"the events cannot be featurized: {complaint(error)}; correct the expression of `features` that fails on them") from error
+
+
+FEATURIZE = Step("featurize", reads=("events",), writes=("vocabulary", "statistics", "examples", "user_state"), sections=("data", "features"), run=run)
