@@ -52,4 +52,5 @@ class Sizes:
     def from_json(cls, values: dict[str, Any]) -> Self:
         """Read what `to_json` gave."""
         known = {field.name for field in fields(cls)}
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known})
+        given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known}
+        return cls(**given)

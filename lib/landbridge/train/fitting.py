@@ -1,0 +1,194 @@
+"""Fits one network contender of one scope: A, then B from A, then C from B."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from landbridge.config.days import FITS, Fit
+from landbridge.contenders.folder import load_fitted, save_fitted, scope_folder
+from landbridge.contenders.network import NetworkFitted
+from landbridge.errors import TrainError
+from landbridge.feed.assemble import Assembler
+from landbridge.feed.batches import Loader
+from landbridge.feed.negatives import Distribution
+from landbridge.feed.shards import Shards, Store
+from landbridge.models.initial import salt
+from landbridge.models.networks import NAMES, Networks
+from landbridge.models.sizes import Sizes
+from landbridge.train.checkpoints import Checkpoints, losses_of, set_optimizer_state
+from landbridge.train.job import Job, Unit
+from landbridge.train.loop import Loop, Loss, Place
+from landbridge.train.objectives import Objective, Ranking, Retrieving
+from landbridge.train.progress import Progress
+from landbridge.train.ranks import Ranks
+from landbridge.train.watch import Watch
+from landbridge.transfer import Crossing, Strategy, strategy_of
+
+CONTINUED = 0.5
+"""A fit that continues one that has been learned starts at this share of the rate, for one epoch."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every fit of a process needs."""
+
+    job: Job
+    assembler: Assembler
+    watch: Watch
+    progress: Progress
+
+    def sizes(self) -> Sizes:
+        """The sizes of tonight's networks."""
+        size = self.assembler.vocabulary.size
+        return Sizes.of(self.job.config, size("item_id"), size("scenario"), size("event_type"),
+                        self.assembler.n_user_features, self.assembler.n_item_features)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One fit of the chain: where it begins, which days are new to it, how long and how fast it learns."""
+
+    fit: Fit
+    since: dt.date
+    until: dt.date
+    networks: Networks
+    continued: bool
+
+
+@dataclass
+class Chain:
+    """The fits of one unit, by the ranks that share it."""
+
+    bench: Bench
+    unit: Unit
+    ranks: Ranks
+    store: Store
+    _losses: list[Loss] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Fit what is not done yet, in order, and save each."""
+        networks: Networks | None = None
+        for fit in FITS:
+            if fit in self.unit.done:
+                networks = load_networks(self.bench.job.fit_folder(fit, self.unit))
+                continue
+            self.bench.watch.beat(f"preparing {self.unit.title} fit {fit}")
+            stage = self._stage(fit, networks)
+            networks = self._fit(stage)
+            # Nobody looks for a checkpoint or a folder before everybody is here.
+            self.ranks.barrier()
+
+    @property
+    def strategy(self) -> Strategy:
+        """How the unit begins, and how its weights move."""
+        return strategy_of(self.unit.contender)
+
+    @property
+    def own_only(self) -> bool:
+        """Whether the networks see the own scenario only."""
+        return not self.strategy.crosses
+
+    def _stage(self, fit: Fit, networks: Networks | None) -> Stage:
+        job, days, warm = self.bench.job, self.bench.job.days, self.unit.warm
+        before: dict[Fit, dt.date] = {"A": days.first - dt.timedelta(days=1), "B": days.train_until, "C": days.validation_until}
+        if networks is not None:
+            return Stage(fit, before[fit], days.until(fit), networks, True)
+        if warm is not None:
+            earlier = load_networks(Path(warm.folder)).copy(self.bench.sizes(), job.config.seed)
+            return Stage(fit, dt.date.fromisoformat(warm.until), days.until(fit), earlier, True)
+        return Stage(fit, before[fit], days.until(fit), self._start(), False)
+
+    def _start(self) -> Networks:
+        config, scenario = self.bench.job.config, self._scenario
+        source = self.bench.job.fit_folder("A", replace(self.unit, contender="target_only", scope=config.transfer.source))
+        networks = load_networks(source) if self.strategy.crosses and source.exists() else None
+        crossing = Crossing(scenario(config.transfer.source), scenario(self.unit.scope))
+        return self.strategy.start(networks, self.bench.sizes(), config.seed, crossing)
+
+    def _scenario(self, name: str) -> int:
+        return self.bench.assembler.vocabulary.id("scenario", name)
+
+    def _fit(self, stage: Stage) -> Networks:
+        job, started = self.bench.job, time.monotonic()
+        shards = self.store.shards(self.unit.scope, stage.since, stage.until)
+        drawn = Distribution.fit(self.bench.assembler.items, job.config.negatives, self._scenario(self.unit.scope), stage.until)
+        kept = Checkpoints(job.models / "checkpoints" / f"{stage.fit}-{scope_folder(self.unit.scope)}-{self.unit.contender}", job.fingerprint)
+        saved = kept.read()
+        networks, self._losses = stage.networks, []
+        if saved is not None:
+            networks = saved["networks"]
+            self._losses = losses_of(saved["losses"], self.unit.contender, self.unit.scope, stage.fit)
+        for name in NAMES[NAMES.index(saved["network"]) if saved else 0:]:
+            loop = self._loop(name, networks, shards, drawn, stage)
+            resumed = saved if saved is not None and saved["network"] == name else None
+            if resumed is not None:
+                set_optimizer_state(loop, resumed["optimizer"])
+            loop.run(resumed["epoch"] + 1 if resumed else 0, self._keep(kept, networks, loop))
+            self._losses += loop.losses
+        if self.ranks.leads:
+            self._save(stage, networks, drawn, shards.total)
+            kept.clear()
+            self.bench.progress.tell("fit", unit=self.unit.title, contender=self.unit.contender, scope=self.unit.scope, fit=stage.fit,
+                                     examples=shards.total, steps=len(self._losses), seconds=round(time.monotonic() - started, 3))
+        return networks
+
+    def _keep(self, kept: Checkpoints, networks: Networks, loop: Loop) -> _Keeper:
+        return _Keeper(kept, networks, loop, list(self._losses), self.ranks.leads and self.unit.split)
+
+    def _loop(self, name: str, networks: Networks, shards: Shards, drawn: Distribution, stage: Stage) -> Loop:
+        """Return the loop of one network; a scope without examples has no steps."""
+        bench, config, unit = self.bench, self.bench.job.config, self.unit
+        settings = config.retriever if name == "retriever" else config.ranker
+        seed = int(salt(config.seed, name, unit.contender, unit.scope, stage.fit) >> np.uint64(33))
+        pretraining = unit.scope == config.transfer.source
+        rate = config.transfer.learning_rate if self.strategy.crosses else settings.learning_rate
+        epochs = settings.epochs if pretraining else config.transfer.epochs
+        batch = settings.batch if pretraining else config.transfer.batch
+        loader = Loader(shards, bench.assembler, drawn, batch, seed, config.ranker.negatives if name == "ranker" else 0, self.own_only)
+        objective: Objective
+        if name == "retriever":
+            objective = Retrieving(networks.retriever, loader, seed, config.retriever.negatives, shards.scenario)
+        else:
+            objective = Ranking(networks.ranker, loader, seed)
+        groups = self.strategy.groups(networks.network(name), rate * (CONTINUED if stage.continued else 1.0))
+        place = Place(name, unit.contender, unit.scope, stage.fit)
+        return Loop(place, objective, groups, 1 if stage.continued else epochs, self.ranks, bench.watch, bench.progress)
+
+    def _save(self, stage: Stage, networks: Networks, drawn: Distribution, examples: int) -> None:
+        job, unit = self.bench.job, self.unit
+        file = job.losses_file(stage.fit, unit)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(loss.row() for loss in self._losses), encoding="utf-8")
+        logq_I = drawn.log_q(np.arange(networks.sizes.items, dtype=np.int32))
+        meta = {"contender": unit.contender, "scope": unit.scope, "fit": stage.fit, "until": stage.until.isoformat(),
+                "since": stage.since.isoformat(), "examples": examples, "continued": stage.continued,
+                "fingerprint": job.fingerprint, "recipe": job.recipe, "crosses": self.strategy.crosses}
+        save_fitted(NetworkFitted(networks, self.own_only, logq_I), job.fit_folder(stage.fit, unit), meta)
+
+
+@dataclass(frozen=True)
+class _Keeper:
+    """Writes a checkpoint after each epoch, where this rank is the one that does."""
+
+    kept: Checkpoints
+    networks: Networks
+    loop: Loop
+    losses: list[Loss]
+    writes: bool
+
+    def __call__(self, epoch: int) -> None:
+        if self.writes:
+            self.kept.write(self.networks, self.loop, self.losses, epoch)
+
+
+def load_networks(folder: Path) -> Networks:
+    """Return the networks of a saved fit."""
+    fitted = load_fitted(folder)
+    if not isinstance(fitted, NetworkFitted):
+        raise TrainError(f"{folder} holds no networks but a contender of kind {fitted.kind}; remove the folder and run the step again")
+    return fitted.networks

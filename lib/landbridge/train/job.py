@@ -1,0 +1,127 @@
+"""The description of a training job: one JSON file that every process reads. It names pinned table versions and what to fit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from landbridge.config.days import Days, days_of
+from landbridge.config.schema import Config
+from landbridge.contenders.folder import scope_folder
+from landbridge.lake.lake import Lake
+
+_CLOUD = ("AWS_", "AZURE_", "GOOGLE_")
+"""Environment variables that reach an object store; they travel in the job file, which nobody else may read, not on a command line."""
+
+
+@dataclass(frozen=True)
+class Warm:
+    """An earlier night's fit A to continue: its folder, and the last day that it learned."""
+
+    folder: str
+    ds: str
+    until: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One contender of one scope, through its fits A, B, C.
+
+    `network` says whether it is fitted by steps; then `split` says whether all ranks share it. `done` are fits that a run of the same
+    fingerprint has ended. `cost` orders the units when they are dealt out; it is in seconds of one core, roughly.
+    """
+
+    contender: str
+    scope: str
+    network: bool
+    split: bool
+    cost: float
+    done: tuple[str, ...] = ()
+    warm: Warm | None = None
+
+    @property
+    def title(self) -> str:
+        """As a person reads it."""
+        return f"{self.contender} ({'all scenarios' if self.scope == '*' else self.scope})"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the processes of one Horovod job are told."""
+
+    step: str
+    ds: dt.date
+    config: Config
+    models: Path
+    versions: Mapping[str, int]
+    fingerprint: str
+    recipe: str
+    units: tuple[Unit, ...]
+    parent: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def days(self) -> Days:
+        """The days of the night."""
+        return days_of(self.config, self.ds)
+
+    @property
+    def lake(self) -> Lake:
+        """The lake at the versions of the night."""
+        return Lake(self.config).pinned(**self.versions)
+
+    @property
+    def progress(self) -> Path:
+        """The file of JSON lines that the processes append to and the launcher follows."""
+        return self.models / f"progress-{self.step}.jsonl"
+
+    def fit_folder(self, fit: str, unit: Unit) -> Path:
+        """Where a fit of a unit is saved."""
+        return self.models / "fits" / fit / scope_folder(unit.scope) / unit.contender
+
+    def losses_file(self, fit: str, unit: Unit) -> Path:
+        """Where the losses of a fit are kept."""
+        return self.models / "losses" / fit / scope_folder(unit.scope) / f"{unit.contender}.csv"
+
+    def write(self, file: Path) -> None:
+        """Write the job so that only this user can read it: it may hold keys of an object store."""
+        environment = {key: value for key, value in os.environ.items() if key.startswith(_CLOUD)}
+        config = self.config.model_dump(mode="json")
+        # Raw columns are never read here, and so the key of their pseudonyms stays away.
+        config["data"]["pseudonyms"] = None
+        tree = {
+            "step": self.step, "ds": self.ds.isoformat(), "config": config, "models": str(self.models.resolve()),
+            "versions": dict(self.versions), "fingerprint": self.fingerprint, "recipe": self.recipe,
+            "units": [asdict(unit) for unit in self.units], "parent": dict(self.parent), "environment": environment}
+        file.unlink(missing_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            json.dump(tree, out, indent=1, sort_keys=True)
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Read what `write` wrote, and set the environment that it carries."""
+        tree = json.loads(file.read_text(encoding="utf-8"))
+        os.environ.update(tree["environment"])
+        return cls(tree["step"], dt.date.fromisoformat(tree["ds"]), Config.model_validate(tree["config"]), Path(tree["models"]),
+                   tree["versions"], tree["fingerprint"], tree["recipe"], tuple(_unit(unit) for unit in tree["units"]), tree["parent"])
+
+
+def _unit(tree: dict[str, Any]) -> Unit:
+    warm = tree.pop("warm")
+    done = tuple(tree.pop("done"))
+    return Unit(**tree, done=done, warm=Warm(**warm) if warm else None)
+
+
+def deal(units: tuple[Unit, ...], ranks: int) -> list[list[Unit]]:
+    """Return the units that are not split, dealt out whole: the longest first, each to the rank with the least work."""
+    hands: list[list[Unit]] = [[] for _ in range(ranks)]
+    load = [0.0] * ranks
+    for unit in sorted((unit for unit in units if not unit.split), key=lambda unit: (-unit.cost, unit.contender, unit.scope)):
+        rank = load.index(min(load))
+        hands[rank].append(unit)
+        load[rank] += unit.cost
+    return hands

@@ -1,0 +1,59 @@
+"""Ranks on Spark's executors, by ``horovod.spark.run``; the one file of training that needs Spark, imported only by its launcher."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from landbridge.errors import TrainError
+from landbridge.train.job import Job
+from landbridge.train.progress import Follower
+
+POLL = 0.1
+
+
+def run_on_spark(file: Path, job: Job, follower: Follower, log: Path, env: dict[str, str]) -> None:
+    """Run the job in `train.processes` tasks of the active Spark application; the folder of models must be shared by all machines.
+
+    Raises
+    ------
+    TrainError
+        If a rank failed, or too few slots came free within `train.start_seconds`.
+    """
+    import horovod.spark
+
+    failures: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            with log.open("a", encoding="utf-8") as output:
+                # `env` replaces the environment of the ranks.
+                horovod.spark.run(_rank, args=(str(file),), num_proc=job.config.train.processes, env={**os.environ, **env},
+                                  start_timeout=job.config.train.start_seconds, use_gloo=True, stdout=output, stderr=output)
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=start, name="horovod.spark", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        follower.follow()
+        thread.join(POLL)
+    follower.close()
+    if failures:
+        told = follower.of("error")
+        why = told[0]["text"] if told else f"{str(failures[0]).strip().splitlines()[-1:]} (log: {log})"
+        raise TrainError(f"{job.step} on Spark failed: {why}; run the same command to resume")
+
+
+def _rank(file: str) -> Any:
+    """Be one rank; runs on an executor."""
+    from landbridge.train.job import Job
+    from landbridge.train.ranks import HorovodRanks
+    from landbridge.train.worker import run
+
+    code = run(Job.read(Path(file)), HorovodRanks)
+    if code:
+        raise RuntimeError(f"rank ended with {code}")
+    return code

@@ -1,0 +1,66 @@
+"""From which earlier night a fit A continues. The lineages of A, B and C are kept apart: tomorrow's A starts from tonight's A."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from pathlib import Path
+
+from landbridge.config.schema import Config
+from landbridge.contenders.folder import read_meta, scope_folder
+from landbridge.errors import LakeError
+from landbridge.train.job import Warm
+
+
+def recipe(config: Config) -> str:
+    """Return a hash of what shapes the networks and what they learn from; only fits of one recipe continue each other."""
+    tree = config.model_dump(mode="json", include={"name", "data", "features", "split", "transfer", "retriever", "ranker", "negatives", "seed"})
+    tree["data"].pop("pseudonyms")
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def predecessor(models: Path, ds: dt.date, recipe: str, scope: str, contender: str, train_until: dt.date) -> tuple[Warm | None, str]:
+    """Return the nearest earlier night's fit A that can be continued, or None, and why.
+
+    Parameters
+    ----------
+    models
+        Tonight's folder; those of other nights lie beside it.
+    train_until
+        The last day of tonight's A: an earlier fit must not know more.
+    """
+    reason = "no earlier night has fitted it"
+    for night in _earlier(models, ds):
+        folder = night / "fits" / "A" / scope_folder(scope) / contender
+        if not folder.exists():
+            continue
+        try:
+            meta = read_meta(folder)
+        except LakeError:
+            continue
+        if meta["recipe"] != recipe:
+            reason = f"the configuration changed since {night.name}"
+        elif dt.date.fromisoformat(meta["until"]) > train_until:
+            reason = f"the fit of {night.name} knows days after {train_until}"
+        elif meta["examples"] == 0 and not meta["continued"]:
+            reason = f"the fit of {night.name} had no examples"
+        else:
+            return Warm(str(folder.resolve()), night.name, meta["until"]), f"continues the fit of {night.name}"
+    return None, reason
+
+
+def digest(models: Path, ds: dt.date) -> dict[str, str]:
+    """Return what names the earlier fits A that tonight may continue, for the step's fingerprint."""
+    for night in _earlier(models, ds):
+        files = sorted(night.glob("fits/A/*/*/meta.json"))
+        metas = [file.read_text(encoding="utf-8") for file in files if '"network"' in file.read_text(encoding="utf-8")]
+        if metas:
+            return {f"fits of {night.name}": hashlib.sha256("\n".join(metas).encode()).hexdigest()[:16]}
+    return {}
+
+
+def _earlier(models: Path, ds: dt.date) -> list[Path]:
+    """Return the folders of earlier nights, the nearest first."""
+    nights = [path for path in models.parent.glob("????-??-??") if path.is_dir() and path.name < ds.isoformat()]
+    return sorted(nights, reverse=True)

@@ -1,0 +1,111 @@
+"""What a network is asked to make small: from one rank's batch to a sum of losses and the weight behind it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from landbridge.feed.batches import Batch, Loader
+from landbridge.feed.negatives import shared_negatives
+from landbridge.feed.states import own_features
+from landbridge.models.histories import histories_of
+from landbridge.models.losses import binary, sampled_softmax
+from landbridge.models.noise import Noise
+from landbridge.models.ranker import Ranker
+from landbridge.models.retriever import Retriever
+
+REMEMBERED = 1 << 26
+"""Numbers of item features kept by day; a catalogue too large for it is looked up step by step."""
+
+
+class Objective(ABC):
+    """A network, its loader, and the loss between them."""
+
+    network: nn.Module
+    loader: Loader
+
+    @abstractmethod
+    def loss(self, batch: Batch, epoch: int) -> tuple[Tensor, float]:
+        """Return the sum of weighted losses of this rank's examples, and the sum of their weights."""
+
+
+@dataclass
+class Retrieving(Objective):
+    """Sampled softmax over the scenario's catalogue, of the items that a user takes for the first time.
+
+    What he has is never recommended, so it is neither learned from nor drawn.
+    """
+
+    network: Retriever
+    loader: Loader
+    seed: int
+    shared: int
+    scenario: int
+    _features: dict[int, Tensor] = field(default_factory=dict)
+
+    def loss(self, batch: Batch, epoch: int) -> tuple[Tensor, float]:
+        """Return the loss against negatives that all examples of the step share."""
+        weight_B = torch.from_numpy(batch.weight_B * batch.had_B * batch.new_B)
+        drawn, logq = shared_negatives(self.loader.distribution, self.seed, epoch, batch.step, self.shared)
+        histories = histories_of(batch.states)
+        user_HW = self.network.users(histories, Noise(histories.keys(), self.seed, epoch, batch.step))
+        row_B, item_B = torch.from_numpy(batch.pointer_B), torch.from_numpy(batch.item_B.astype(np.int64))
+        positive_BW = self.network.items(item_B, torch.from_numpy(batch.feature_BNG[:, 0]))
+        shared_N = torch.from_numpy(drawn.astype(np.int64))
+        score_HN = self.network.scores(user_HW, shared_N, self._as_of(batch, drawn))
+        # A rank without examples has one row of padding, of which the store knows nothing.
+        blocked_HN = self.loader.had(batch, drawn) if len(batch.history_H) else np.zeros(score_HN.shape, np.bool_)
+        loss_B = sampled_softmax((user_HW[row_B] * positive_BW).sum(1), score_HN, row_B, item_B, shared_N, torch.from_numpy(logq),
+                                 torch.from_numpy(blocked_HN))
+        return (loss_B * weight_B).sum(), float(weight_B.sum())
+
+    def _as_of(self, batch: Batch, drawn: NDArray[np.int32]) -> Tensor:
+        """Return features HNG of the drawn items as of the day of each history."""
+        day_H = np.zeros(len(batch.states), np.int64)
+        day_H[batch.pointer_B] = batch.day_B
+        catalogue = self.loader.distribution.items
+        days, which_H = np.unique(day_H, return_inverse=True)
+        width = self.loader.assembler.n_item_features
+        if (len(self._features) + len(days)) * len(catalogue) * width > REMEMBERED:
+            return torch.from_numpy(np.stack([self._look_up(drawn, day) for day in days]))[torch.from_numpy(which_H)]
+        for day in days:
+            if int(day) not in self._features:
+                self._features[int(day)] = torch.from_numpy(self._look_up(catalogue, day))
+        place_N = torch.from_numpy(np.searchsorted(catalogue, drawn))
+        return torch.stack([self._features[int(day)][place_N] for day in days])[torch.from_numpy(which_H)]
+
+    def _look_up(self, items: NDArray[np.int32], day: np.int64) -> NDArray[np.float32]:
+        feature_NG = self.loader.assembler.item_features(items, self.scenario, int(day))
+        if self.loader.own_only:
+            feature_NG = own_features(feature_NG)
+        return feature_NG
+
+
+@dataclass
+class Ranking(Objective):
+    """Cross entropy of each outcome, and of the negatives drawn for a positive one.
+
+    A repeated purchase is left out, as in `Retrieving`; what was logged without success always counts.
+    """
+
+    network: Ranker
+    loader: Loader
+    seed: int
+
+    def loss(self, batch: Batch, epoch: int) -> tuple[Tensor, float]:
+        """Return the loss over the example and its drawn negatives."""
+        label_B = batch.outcome_B > 0
+        weight_B = torch.from_numpy(batch.weight_B * (batch.new_B | ~label_B))
+        histories = histories_of(batch.states)
+        item_BK = torch.from_numpy(np.concatenate([batch.item_B[:, None], batch.negative_BN], axis=1).astype(np.int64))
+        drawn_BN = (batch.negative_weight_BN > 0) & label_B[:, None]
+        counted_BK = torch.from_numpy(np.concatenate([np.ones((len(label_B), 1), bool), drawn_BN], axis=1))
+        noise = Noise(histories.keys(), self.seed, epoch, batch.step)
+        logit_BK = self.network(histories, torch.from_numpy(batch.pointer_B), item_BK, torch.from_numpy(batch.feature_BNG), noise)
+        loss_B = binary(logit_BK, torch.from_numpy(label_B.astype(np.float32)), counted_BK)
+        return (loss_B * weight_B).sum(), float(weight_B.sum())

@@ -1,0 +1,60 @@
+"""Fits the simple contenders in the same job: closed forms, each fit fresh on its days."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import dataclass
+
+from landbridge.config.days import FITS
+from landbridge.config.schema import Config
+from landbridge.contenders.base import ALL, Contender, View
+from landbridge.contenders.folder import save_fitted
+from landbridge.contenders.simple import all_simple
+from landbridge.feed.interactions import Interactions
+from landbridge.train.fitting import Bench
+from landbridge.train.job import Unit
+
+
+@dataclass
+class Simple:
+    """Fits the simple contenders that a rank was dealt; the interactions are read once."""
+
+    bench: Bench
+    _read: Interactions | None = None
+
+    def run(self, unit: Unit) -> None:
+        """Fit A, B and C of one contender and scope, and save those that are not done."""
+        job = self.bench.job
+        contender = contender_of(job.config, unit.contender)
+        for fit in FITS:
+            if fit in unit.done:
+                continue
+            self.bench.watch.beat(f"fitting {unit.title} fit {fit}")
+            started, until = time.monotonic(), job.days.until(fit)
+            known = self._interactions()
+            view = View(job.config, unit.scope, until, known.before(until + dt.timedelta(days=1)))
+            reason = contender.left_out(view)
+            if reason is not None:
+                self.bench.progress.tell("note", text=reason)
+                continue
+            meta = {"contender": unit.contender, "scope": unit.scope, "fit": fit, "until": until.isoformat(), "examples": count(view),
+                    "fingerprint": job.fingerprint, "recipe": job.recipe, "crosses": contender.crosses}
+            save_fitted(contender.fit(view), job.fit_folder(fit, unit), meta)
+            self.bench.progress.tell("fit", unit=unit.title, contender=unit.contender, scope=unit.scope, fit=fit, examples=meta["examples"],
+                                     steps=0, seconds=round(time.monotonic() - started, 3))
+
+    def _interactions(self) -> Interactions:
+        if self._read is None:
+            self._read = Interactions.read(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.ds)
+        return self._read
+
+
+def contender_of(config: Config, name: str) -> Contender:
+    """Return the simple contender of a name."""
+    return {contender.name: contender for contender in all_simple(config)}[name]
+
+
+def count(view: View) -> int:
+    """Return the number of interactions that a view shows of its scope."""
+    return len(view.interactions if view.scope == ALL else view.interactions.of_scenario(view.scope))

@@ -1,0 +1,82 @@
+"""The steps pretrain and finetune: each plans its units, runs one job of real processes, and gathers what they left."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from landbridge.config.days import days_of
+from landbridge.errors import TrainError
+from landbridge.feed.assemble import Assembler
+from landbridge.step import Night, Outcome, Step
+from landbridge.train.job import Job
+from landbridge.train.launch import horovod_found, launch
+from landbridge.train.lineage import digest, recipe
+from landbridge.train.outcome import finished
+from landbridge.train.units import Planned, source_units, target_units
+from landbridge.train.watch import parent_here
+
+TABLES = ("examples", "vocabulary", "statistics")
+SECTIONS = ("data.columns", "features", "split", "transfer", "retriever", "ranker", "negatives", "seed", "days", "train.launcher",
+            "train.processes")
+
+
+def pretrain(night: Night) -> Outcome:
+    """Fit the source's networks, A, B and C, by all ranks."""
+    save_assembler(night)
+    return _run(night, "pretrain", source_units(night))
+
+
+def finetune(night: Night) -> Outcome:
+    """Fit every target's networks and every scenario's simple contenders.
+
+    Raises
+    ------
+    TrainError
+        If the step pretrain has not left its networks.
+    """
+    source = night.models / "fits" / "A"
+    if not (night.models / "assembler").exists() or not source.exists():
+        raise TrainError(f"{night.models} holds no pretrained networks; run the step pretrain for {night.ds} first")
+    return _run(night, "finetune", target_units(night))
+
+
+def save_assembler(night: Night) -> None:
+    """Fit the night's assembler on the training days and save it; the folder appears complete or not at all."""
+    folder, work = night.models / "assembler", night.models / "assembler.tmp"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    Assembler.fit(night.lake, night.config, days_of(night.config, night.ds).train_until, night.ds).save(work)
+    shutil.rmtree(folder, ignore_errors=True)
+    work.rename(folder)
+
+
+def _run(night: Night, step: str, planned: Planned) -> Outcome:
+    launcher, processes = _launcher(night)
+    versions = {name: night.lake.version(name) for name in TABLES}
+    job = Job(step, night.ds, night.config, night.models, versions, night.fingerprint, recipe(night.config), planned.units, parent_here())
+    if night.again:
+        shutil.rmtree(night.models / "checkpoints", ignore_errors=True)
+    for title, why in planned.why.items():
+        night.say(f"  {title}: {why}")
+    skipped = sum(len(unit.done) for unit in planned.units)
+    if skipped:
+        night.say(f"  {skipped} fits of an earlier run of tonight are taken as they are")
+    follower = launch(job, Path(night.config.folder) / "logs" / f"{night.ds}-{step}.log", night.say)
+    return finished(job, follower, planned.why, launcher, processes)
+
+
+def _launcher(night: Night) -> tuple[str, int]:
+    train = night.config.train
+    if train.launcher == "process" or not horovod_found():
+        return "process", 1
+    return train.launcher, train.processes
+
+
+def _before_pretrain(night: Night) -> Mapping[str, str]:
+    return digest(night.models, night.ds)
+
+
+PRETRAIN = Step("pretrain", TABLES, (), SECTIONS, pretrain, _before_pretrain)
+FINETUNE = Step("finetune", TABLES, (), (*SECTIONS, "contenders"), finetune, _before_pretrain)

@@ -1,0 +1,105 @@
+"""What the two jobs fit: the source's networks; every target's networks with the simple contenders beside them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow.compute as pc
+
+from landbridge.config.days import FITS
+from landbridge.contenders.base import ALL
+from landbridge.contenders.folder import read_meta, scope_folder
+from landbridge.contenders.simple import all_simple
+from landbridge.errors import DataError, LakeError
+from landbridge.step import Night
+from landbridge.train.job import Unit, Warm
+from landbridge.train.lineage import predecessor, recipe
+from landbridge.config.days import days_of
+from landbridge.transfer import TargetOnly
+
+STEP_COST = 2e-4
+"""Seconds that one example costs a network in an epoch, and what a closed form costs, measured on one core; they only order the units."""
+CUBE_COST = 2e-10
+FIT_COST = 0.5
+
+
+@dataclass(frozen=True)
+class Planned:
+    """Units, and why each network begins as it does."""
+
+    units: tuple[Unit, ...]
+    why: Mapping[str, str]
+
+
+def counts(night: Night) -> dict[str, int]:
+    """Return the events of every scenario up to ds, by scenario, ascending."""
+    rows = night.lake.read("statistics", until=night.ds, columns=["scenario", "count"], where=pc.field("feature") == "item")
+    summed = rows.group_by("scenario").aggregate([("count", "sum")]).sort_by("scenario").to_pydict()
+    return dict(zip(summed["scenario"], summed["count_sum"], strict=True))
+
+
+def source_units(night: Night) -> Planned:
+    """Return the one unit of pretraining: the source, by all ranks.
+
+    Raises
+    ------
+    DataError
+        If the source has no events.
+    """
+    source, examples = night.config.transfer.source, counts(night)
+    if source not in examples:
+        raise DataError(f"transfer.source {source!r} has no events up to {night.ds}; scenarios with events: {', '.join(examples) or 'none'}")
+    return _networks(night, [(TargetOnly.name, source, examples[source], True)])
+
+
+def target_units(night: Night) -> Planned:
+    """Return the networks of every target and the simple contenders of every scenario."""
+    config, examples = night.config, counts(night)
+    targets = [scenario for scenario in examples if scenario != config.transfer.source]
+    names = (TargetOnly.name, config.transfer.strategy)
+    wanted = [(name, target, examples[target], examples[target] > config.transfer.split_above) for target in targets for name in names]
+    networks = _networks(night, wanted)
+    simple = []
+    for contender in all_simple(config):
+        for scope in [ALL] if contender.pooled else examples:
+            rows = sum(examples.values()) if contender.crosses else examples[scope]
+            unit = Unit(contender.name, scope, False, False, _closed_form(contender.name, rows))
+            simple.append(_with_done(night, unit))
+    return Planned((*networks.units, *simple), networks.why)
+
+
+def _networks(night: Night, wanted: list[tuple[str, str, int, bool]]) -> Planned:
+    units, why, until = [], {}, days_of(night.config, night.ds).train_until
+    for contender, scope, examples, split in wanted:
+        warm, reason = predecessor(night.models, night.ds, recipe(night.config), scope, contender, until)
+        unit = _with_done(night, Unit(contender, scope, True, split, _network(night, examples, warm), warm=warm))
+        units.append(unit)
+        why[unit.title] = reason
+    return Planned(tuple(units), why)
+
+
+def _with_done(night: Night, unit: Unit) -> Unit:
+    """Return the unit with the fits that need not be made again: those of the same fingerprint, in order from A."""
+    done = []
+    for fit in FITS:
+        folder = night.models / "fits" / fit / scope_folder(unit.scope) / unit.contender
+        try:
+            same = not night.again and read_meta(folder)["fingerprint"] == night.fingerprint
+        except (LakeError, KeyError):
+            same = False
+        if not same:
+            break
+        done.append(fit)
+    return Unit(unit.contender, unit.scope, unit.network, unit.split, unit.cost, tuple(done), unit.warm)
+
+
+def _network(night: Night, examples: int, warm: Warm | None) -> float:
+    epochs = 1 if warm else night.config.transfer.epochs
+    return FIT_COST + examples * epochs * STEP_COST
+
+
+def _closed_form(name: str, rows: int) -> float:
+    items = min(rows, 4000)
+    return FIT_COST + rows * 1e-6 + (CUBE_COST * math.pow(items, 3) if name.startswith("ease") else 0.0)

@@ -1,0 +1,91 @@
+"""One training process: ``python -m landbridge.train.worker JOB``. It reads the job, fits its part, and writes folders."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from landbridge.errors import LandbridgeError
+from landbridge.feed.assemble import Assembler
+from landbridge.feed.shards import Store
+from landbridge.train.fitting import Bench, Chain
+from landbridge.train.job import Job, Unit, deal
+from landbridge.train.progress import Progress
+from landbridge.train.ranks import Alone, HorovodRanks, Ranks
+from landbridge.train.simple import Simple
+from landbridge.train.watch import Watch
+
+HOROVOD = "LANDBRIDGE_HOROVOD"
+"""Set in the environment of processes that a Horovod launcher started."""
+
+
+def main() -> int:
+    """Run a job as one of its processes; return the exit code."""
+    job = Job.read(Path(sys.argv[1]))
+    return run(job, HorovodRanks if os.environ.get(HOROVOD) else Alone)
+
+
+def run(job: Job, make_ranks: Callable[[], Ranks]) -> int:
+    """Fit everything that falls to this process. An error on purpose is told through the progress file, any other by its traceback."""
+    watch = Watch(job.config.train.stall_seconds, job.parent)
+    torch.set_num_threads(1)
+    ranks = make_ranks()
+    progress = Progress(job.progress, ranks.rank)
+    try:
+        work(Bench(job, Assembler.load(job.models / "assembler"), watch, progress), ranks)
+    except LandbridgeError as error:
+        progress.tell("error", text=str(error))
+        print(f"landbridge: {error}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def work(bench: Bench, ranks: Ranks) -> None:
+    """Fit the units that all ranks share, then those dealt to this rank, then wait for the others."""
+    shared = [unit for unit in bench.job.units if unit.split]
+    if any(open_fits(unit) for unit in shared):
+        store = open_store(bench, shared, ranks)
+        for unit in shared:
+            Chain(bench, unit, ranks, store).run()
+    dealt = [unit for unit in bench.job.units if not unit.split]
+    networks = [unit for unit in dealt if unit.network and open_fits(unit)]
+    whole: Store | None = None
+    if networks:
+        # All ranks read the same store here: rank 0 makes it, the others find it.
+        for turn in (True, False):
+            if ranks.leads is turn:
+                whole = open_store(bench, networks, Alone())
+            ranks.barrier()
+    simple = Simple(bench)
+    for unit in deal(bench.job.units, ranks.size)[ranks.rank]:
+        if not unit.network:
+            simple.run(unit)
+        elif whole is not None and open_fits(unit):
+            Chain(bench, unit, Alone(), whole).run()
+    # Ranks may wait long for the last one here, which is no stall: its own watch looks after it.
+    bench.watch.rest()
+    ranks.barrier()
+
+
+def open_fits(unit: Unit) -> bool:
+    """Whether a fit of the unit is still to be made."""
+    return len(unit.done) < 3
+
+
+def open_store(bench: Bench, units: list[Unit], ranks: Ranks) -> Store:
+    """Open the examples that the units learn from: all days, or only those after the fits that they continue."""
+    job = bench.job
+    since = job.days.first - dt.timedelta(days=1)
+    if all(unit.warm or unit.done for unit in units):
+        since = min(dt.date.fromisoformat(unit.warm.until) if unit.warm else job.days.train_until for unit in units)
+    bench.watch.beat("reading the examples")
+    return Store.open(job.lake, bench.assembler, since, job.ds, ranks.rank, ranks.size, sorted({unit.scope for unit in units}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
