@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
-from landbridge.errors import ConfigError
-from landbridge.lake.spark import SparkLake, first_line
+from landbridge.lake.expressions import expression
+from landbridge.lake.spark import SparkLake
 
 
 def catalogues(lake: SparkLake, ds: dt.date) -> DataFrame:
@@ -28,13 +27,9 @@ def catalogues(lake: SparkLake, ds: dt.date) -> DataFrame:
     return allowed(_pairs(counted, _attributes(lake.table("items"), ds)), lake.lake.config.recommend.catalogue)
 
 
-def allowed(pairs: DataFrame, expression: str) -> DataFrame:
+def allowed(pairs: DataFrame, sql: str) -> DataFrame:
     """Return scenario, item_id of the (scenario, item) pairs for which the expression holds."""
-    try:
-        return pairs.where(F.expr(expression)).select("scenario", "item_id")
-    except AnalysisException as error:
-        columns = ", ".join(pairs.columns)
-        raise ConfigError(f"recommend.catalogue: {expression!r} does not resolve: {first_line(error)}; it sees {columns}") from None
+    return pairs.where(expression(pairs, sql, "recommend.catalogue")).select("scenario", "item_id")
 
 
 def _counted(statistics: DataFrame, ds: dt.date) -> DataFrame:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from mlflow import MlflowClient  # isort: skip
 from mlflow.exceptions import MlflowException  # isort: skip
 from mlflow.models import Model, ModelSignature  # isort: skip
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema  # isort: skip
-from mlflow.types.schema import Array, Object, Property  # isort: skip
+from mlflow.types.schema import AnyType, Array  # isort: skip
 
 CHAMPION, PREVIOUS = "champion", "previous"
 BUNDLE_HASH, DS = "landbridge.bundle", "landbridge.ds"
@@ -68,25 +69,32 @@ def register(night: Night, bundle: Path) -> str:
         return ""
 
 
-def promote(night: Night, bundle: Path) -> str:
-    """Make the night's registered bundle champion, unless the champion is of a later night, and return its version, or nothing."""
+def version_of(night: Night, bundle: Path) -> str:
+    """Return the version under which the night's bundle is registered, or nothing."""
+    known = _known(night)
+    return next((one.version for one in known if (one.bundle, one.ds) == (hash_of(bundle), night.ds.isoformat())), "")
+
+
+def promote(night: Night, bundle: Path) -> None:
+    """Make the night's registered bundle champion, unless the champion is of a later night."""
+    version = version_of(night, bundle)
+    later = [one for one in _known(night) if CHAMPION in one.aliases and one.ds > night.ds.isoformat()]
+    if later:
+        night.say(f"the alias {CHAMPION} stays with version {later[0].version}, which is of {later[0].ds}")
+    elif version:
+        publish(night.config, version)
+
+
+def _known(night: Night) -> list[Version]:
     if not night.run_id:
-        return ""
+        return []
     try:
-        known = versions(night.config)
+        return versions(night.config)
     except TrackingError as error:
         if night.config.tracking.required:
             raise
-        night.say(f"the alias {CHAMPION} stays where it is: {error}")
-        return ""
-    digest = hash_of(bundle)
-    ours = next((one.version for one in known if (one.bundle, one.ds) == (digest, night.ds.isoformat())), "")
-    later = [one for one in known if CHAMPION in one.aliases and one.ds > night.ds.isoformat()]
-    if later:
-        night.say(f"the alias {CHAMPION} stays with version {later[0].version}, which is of {later[0].ds}")
-    elif ours:
-        publish(night.config, ours)
-    return ours
+        night.say(f"the registry is not asked: {error}")
+        return []
 
 
 def publish(config: Config, version: str) -> None:
@@ -112,8 +120,9 @@ def download(config: Config, version: str, folder: Path) -> Path:
     client = client_of(config)
     with tempfile.TemporaryDirectory() as temporary:
         source = asked(config, lambda: _source(client, config.name, version))
-        found = asked(config, lambda: _fetched(config, source, temporary))
-        shutil.copytree(found / "artifacts" / "bundle", folder)
+        with _addressed(config):
+            found = asked(config, lambda: mlflow.artifacts.download_artifacts(source, dst_path=temporary))
+        shutil.copytree(found, folder)
     return folder
 
 
@@ -146,11 +155,13 @@ def _save(folder: Path, bundle: Path, model: Model) -> None:
     routes = json.loads((bundle / "routes.json").read_text(encoding="utf-8"))
     code = folder.with_name("code") / "landbridge"
     shutil.copytree(_PACKAGE, code, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-    mlflow.pyfunc.save_model(
-        str(folder), python_model=str(code / _SERVED.relative_to(_PACKAGE)), artifacts={"bundle": str(bundle)}, code_paths=[str(code)],
-        signature=signature_of(routes), pip_requirements=_requirements(), mlflow_model=model,
-        metadata={"configuration": routes["name"], "k": routes["k"]})
-    # The example is written by hand: to have MLflow do it would load the model and ask it, which is the tests' work.
+    with warnings.catch_warnings():
+        # The example is written below, by hand: MLflow would load the model and ask it, which is the tests' work.
+        warnings.filterwarnings("ignore", message=".*input example.*")
+        mlflow.pyfunc.save_model(
+            str(folder), python_model=str(code / _SERVED.relative_to(_PACKAGE)), artifacts={"bundle": str(bundle)}, code_paths=[str(code)],
+            signature=signature_of(routes), pip_requirements=_requirements(), mlflow_model=model,
+            metadata={"configuration": routes["name"], "k": routes["k"]})
     model.saved_input_example_info = {"artifact_path": "input_example.json", "type": "dataframe", "pandas_orient": "split"}
     example = example_of(routes)
     (folder / "input_example.json").write_text(json.dumps(example.to_dict(orient="split")), encoding="utf-8")
@@ -158,13 +169,14 @@ def _save(folder: Path, bundle: Path, model: Model) -> None:
 
 
 def signature_of(routes: dict[str, Any]) -> ModelSignature:
-    """Return what `predict` takes (a row a user and scenario) and gives; `k` is a parameter of the call."""
-    event = Object([Property("item_id", DataType.string), *(Property(name, kind, required=False) for name, kind in (
-        ("scenario", DataType.string), ("event_type", DataType.string), ("outcome", DataType.double), ("ts", DataType.datetime)))])
+    """Return what `predict` takes (a row a user and scenario) and gives; `k` is a parameter of the call.
+
+    A history is declared as anything: MLflow 3.17 refuses the datetimes of a typed one.
+    """
     features = [ColSpec(DataType.double, name, required=False) for name in routes["features"]]
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "scenario"), ColSpec(DataType.string, "user_id"),
-                       ColSpec(Array(event), "history", required=False), ColSpec(Array(DataType.string), "had", required=False), *features]),
+                       ColSpec(AnyType(), "history", required=False), ColSpec(Array(DataType.string), "had", required=False), *features]),
         outputs=Schema([ColSpec(DataType.string, "user_id"), ColSpec(DataType.string, "scenario"),
                         ColSpec(Array(DataType.string), "items"), ColSpec(Array(DataType.double), "scores")]),
         params=ParamSchema([ParamSpec("k", DataType.long, int(routes["k"]))]))
@@ -217,11 +229,7 @@ def _publish(client: MlflowClient, name: str, version: str) -> None:
 
 def _source(client: MlflowClient, name: str, version: str) -> str:
     found = client.get_model_version(name, version) if version.isdigit() else client.get_model_version_by_alias(name, version)
-    return f"models:/{name}/{found.version}"
-
-
-def _fetched(config: Config, source: str, folder: str) -> Path:
-    return Path(mlflow.artifacts.download_artifacts(source, dst_path=folder, tracking_uri=address(config), registry_uri=address(config)))
+    return f"models:/{name}/{found.version}/artifacts/bundle"
 
 
 @contextmanager

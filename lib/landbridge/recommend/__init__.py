@@ -1,0 +1,1 @@
+"""The step that writes the daily table: score the audience, audit, publish in one commit."""
