@@ -42,6 +42,8 @@ class Batch:
     """Their rows in the store."""
     pointer_B: NDArray[np.intp]
     """Row of `states` of every example."""
+    example_B: NDArray[np.uint64]
+    """Hashes of the example ids."""
     item_B: NDArray[np.int32]
     outcome_B: NDArray[np.float32]
     """The label."""
@@ -151,6 +153,7 @@ class Loader:
             states=states.own_only() if self.own_only else states,
             history_H=history_H,
             pointer_B=pointer_B,
+            example_B=store["e.hash"][rows],
             item_B=item_B,
             outcome_B=store["e.outcome"][rows],
             had_B=store["e.had"][rows],
@@ -197,6 +200,7 @@ class Loader:
             ),
             history_H=np.zeros(0, np.intp),
             pointer_B=np.zeros(1, np.intp),
+            example_B=np.zeros(1, np.uint64),
             item_B=np.zeros(1, np.int32),
             outcome_B=np.zeros(1, np.float32),
             had_B=np.zeros(1, np.bool_),

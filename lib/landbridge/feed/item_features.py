@@ -87,29 +87,30 @@ class ItemFeatures:
         """
         item, where, days = np.broadcast_arrays(np.asarray(items, np.int64), np.asarray(scenario, np.int64), _days(day))
         shape = item.shape
-        offset = np.clip(days.ravel() - self.first, 0, self.span).astype(np.int64)
+        offset = days.ravel() - self.first
         halves = [self._half(key, offset) for key in ((where * self.size + item).ravel(), item.ravel())]
         return np.concatenate(halves, axis=1).reshape(*shape, self.width)
 
     def known(self, day: Day) -> NDArray[np.int64]:
-        """Return the keys, ascending, with an event before `day`; those below `size` are items over all scenarios."""
+        """Return the keys, ascending, of which something is known before `day`; below `size` they are over all scenarios."""
         keys = np.unique(self.slot_R // (self.span + 1))
-        offset = np.clip(_days(day) - self.first, 0, self.span)
-        seen, last = self._last(keys, np.broadcast_to(offset, keys.shape))
-        keys, last = keys[seen], last[seen]
-        return keys[self.events_R[last] > 0] if len(keys) else keys
+        seen, _ = self._last(keys, np.broadcast_to(_days(day) - self.first, keys.shape))
+        return keys[seen]
 
     def counts(self, scenario: int, day: Day) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the items with events in a scenario before `day`, ascending, and how many events."""
         keys = self.known(day)
         keys = keys[keys // self.size == scenario]
-        _, last = self._last(keys, np.broadcast_to(np.clip(_days(day) - self.first, 0, self.span), keys.shape))
-        return (keys % self.size).astype(np.int32), self.events_R[last] if len(keys) else np.empty(0, np.int64)
+        if len(keys) == 0:
+            return np.empty(0, np.int32), np.empty(0, np.int64)
+        _, last = self._last(keys, np.broadcast_to(_days(day) - self.first, keys.shape))
+        events = self.events_R[last]
+        return (keys[events > 0] % self.size).astype(np.int32), events[events > 0]
 
     def _last(self, key: NDArray[np.int64], offset: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Return whether a key has a row before the day of `offset`, and its last such row (0 where it has none)."""
         base = key * (self.span + 1)
-        last = np.searchsorted(self.slot_R, base + offset) - 1
+        last = np.searchsorted(self.slot_R, base + np.clip(offset, 0, self.span)) - 1
         seen = last >= 0
         last = np.maximum(last, 0)
         if len(self.slot_R):
@@ -127,7 +128,7 @@ class ItemFeatures:
         for column, window in enumerate(self.windows):
             before = np.zeros(len(rows), np.int64)
             if window < int(offset.max(initial=0)):
-                row = np.searchsorted(self.slot_R, base + np.maximum(offset - window, 0)) - 1
+                row = np.searchsorted(self.slot_R, base + np.clip(offset - window, 0, self.span)) - 1
                 inside = row >= start
                 before[inside] = self.events_R[row[inside]]
             half[rows, column] = np.log1p(total - before)

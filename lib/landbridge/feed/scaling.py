@@ -22,9 +22,7 @@ def scaled(raw: NDArray[Any], mean: NDArray[np.float64], scale: NDArray[np.float
     return np.nan_to_num(out, copy=False, nan=0.0).astype(np.float32)
 
 
-def user_scaling(
-    lake: Lake, names: tuple[str, ...], until: dt.date
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def user_scaling(lake: Lake, names: tuple[str, ...], until: dt.date) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and standard deviation of the user features out of the days' sums."""
     rows = lake.read(
         "statistics",
