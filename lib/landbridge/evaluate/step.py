@@ -1,0 +1,177 @@
+"""The step evaluate: judge every contender, decide what each scenario publishes, and make the night's bundle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landbridge.config.days import windows_of
+from landbridge.config.schema import Config
+from landbridge.contenders.base import ALL, Fitted
+from landbridge.contenders.bundle import Route, build
+from landbridge.contenders.folder import find_fitted, load_fitted, read_meta, scope_folder, scope_of
+from landbridge.contenders.simple import POPULARITIES
+from landbridge.errors import TrainError
+from landbridge.evaluate.drawn import draw
+from landbridge.evaluate.gains import Trial
+from landbridge.evaluate.guard import Decision, decide
+from landbridge.evaluate.judge import Judged, judge
+from landbridge.evaluate.metrics import at, ranking_names
+from landbridge.evaluate.plot import plot
+from landbridge.evaluate.table import ALL_WINDOWS, Row, arrow_rows, rows_of
+from landbridge.evaluate.units import Units, units_of
+from landbridge.feed.assemble import Assembler
+from landbridge.feed.interactions import Interactions
+from landbridge.step import Night, Outcome, Step
+from landbridge.tracking.registry import register
+
+
+def run(night: Night) -> Outcome:
+    """Write `metrics`, decide by the rule of publishing, build and register the bundle."""
+    config = night.config
+    scenarios = fitted_scenarios(night.models)
+    crossing = crossing_of(night.models, scenarios)
+    judged = judge_all(night, scenarios)
+    rows = rows_of(judged, config)
+    night.lake.replace_day("metrics", arrow_rows(rows, night.ds, config.seed), night.ds, night.fingerprint)
+    decisions = decide(trials_of(judged, night.models, scenarios, config), crossing, config.transfer.source, config.guard, config.seed)
+    for decision in decisions.values():
+        night.say(decision.sentence)
+    routes = {scenario: Route(decision.published, "C", _for_the_unknown(judged, night.models, scenario, config))
+              for scenario, decision in decisions.items()}
+    bundle = _bundle(night, routes)
+    version = register(night, bundle)
+    published = {scenario: route.contender for scenario, route in routes.items()}
+    guard = config.guard
+    picture = plot(rows, published, crossing, guard.metric, guard.k, night.models / "evaluate.png")
+    return Outcome(_notes(rows, decisions, routes, judged, version, config), _flat(rows, config), (picture,))
+
+
+def fitted_scenarios(models: Path) -> list[str]:
+    """Return the scenarios for which fit C holds anything, ascending.
+
+    Raises
+    ------
+    TrainError
+        If there is none: nothing could be published.
+    """
+    found = sorted(scope_of(folder.name) for folder in (models / "fits" / "C").glob("*") if any(folder.glob("*/meta.json")))
+    scenarios = [scope for scope in found if scope != ALL]
+    if not scenarios:
+        raise TrainError(f"{models}/fits/C holds no fitted contender of any scenario: run the steps pretrain and finetune")
+    return scenarios
+
+
+def crossing_of(models: Path, scenarios: Sequence[str]) -> set[str]:
+    """Return the names of the contenders that learned across scenarios, as their folders say."""
+    folders = [folder for scenario in scenarios for folder in find_fitted(models, "C", scenario).values()]
+    return {folder.name for folder in folders if read_meta(folder)["crosses"]}
+
+
+def judge_all(night: Night, scenarios: Sequence[str]) -> list[Judged]:
+    """Judge every fitted contender of fits A and B on the windows that are theirs."""
+    config = night.config
+    assembler = Assembler.load(night.models / "assembler")
+    interactions = Interactions.read(night.lake, assembler.vocabulary, night.ds)
+    judged: list[Judged] = []
+    pooled: dict[Path, Fitted] = {}
+    for window in windows_of(config, night.ds):
+        units = units_of(night.lake, interactions, assembler, window, scenarios, config.evaluate.users)
+        for one in units:
+            judged += _judge_units(night.models, one, config, pooled)
+        counted = sum(len(one) for one in units)
+        night.say(f"{window.split} window {window.index} until {window.until}: {counted} users judged in {len(units)} scenarios")
+    return judged
+
+
+def _judge_units(models: Path, units: Units, config: Config, pooled: dict[Path, Fitted]) -> list[Judged]:
+    drawn = draw(units, config.evaluate.candidates, config.seed)
+    judged = []
+    for name, folder in find_fitted(models, units.window.fit, units.scenario).items():
+        if folder.parent.name == scope_folder(ALL) and folder not in pooled:
+            # Kept for the next scenario; those of an earlier fit are not asked again.
+            for old in [path for path in pooled if path.parent.parent != folder.parent.parent]:
+                del pooled[old]
+            pooled[folder] = load_fitted(folder)
+        judged.append(judge(pooled.get(folder) or load_fitted(folder), name, units, drawn, config))
+    return judged
+
+
+def trials_of(judged: Sequence[Judged], models: Path, scenarios: Sequence[str], config: Config) -> list[Trial]:
+    """Return for each scenario the guard's metric of every contender on its validation units.
+
+    A contender takes part if it was judged on all of them and if there is a fit C of it to publish.
+    """
+    column = ranking_names(config.evaluate.k).index((config.guard.metric, config.guard.k))
+    trials = []
+    for scenario in scenarios:
+        own = [one for one in judged if (one.scenario, one.split) == (scenario, "validation")]
+        windows = sorted({one.window for one in own})
+        user_of_window = {one.window: one.user_B for one in own}
+        values = {}
+        for name in find_fitted(models, "C", scenario):
+            parts = sorted((one for one in own if one.contender == name), key=lambda one: one.window)
+            if [one.window for one in parts] == windows:
+                values[name] = np.concatenate([np.zeros(0), *(one.ranking_BM[:, column] for one in parts)])
+        users = np.concatenate([np.zeros(0, np.int32), *(user_of_window[window] for window in windows)])
+        trials.append(Trial(scenario, users, len(windows), values))
+    return trials
+
+
+def _for_the_unknown(judged: Sequence[Judged], models: Path, scenario: str, config: Config) -> str:
+    """Return the popularity that makes the list of whoever is unknown: the better one on validation."""
+    column = ranking_names(config.evaluate.k).index((config.guard.metric, config.guard.k))
+
+    def mean(name: str) -> float:
+        values = [one.ranking_BM[:, column] for one in judged
+                  if (one.scenario, one.split, one.contender) == (scenario, "validation", name)]
+        return float(np.concatenate(values).mean()) if values else 0.0
+
+    there = [name for name in POPULARITIES if name in find_fitted(models, "C", scenario)]
+    if not there:
+        raise TrainError(f"no popularity of fit C was fitted for {scenario} in {models}/fits: run the step finetune")
+    return max(there, key=mean)
+
+
+def _bundle(night: Night, routes: dict[str, Route]) -> Path:
+    # Spark is imported here alone: the catalogue is a Spark expression, everything else of this step needs no JVM.
+    from landbridge.lake.catalogue import catalogues
+
+    catalogue = catalogues(night.spark_lake(), night.ds).toArrow()
+    return build(night.models, routes, night.lake, night.ds, night.models / "bundle", catalogue)
+
+
+def _notes(rows: Sequence[Row], decisions: dict[str, Decision], routes: dict[str, Route], judged: Sequence[Judged],
+           version: str, config: Config) -> dict[str, Any]:
+    entries = {
+        scenario: {"contender": routes[scenario].contender, "fit": "C", "unknown": routes[scenario].unknown,
+                   "against": decision.control, "why": decision.sentence,
+                   **{name: decision.as_note()[name] for name in ("gain", "low", "high", "probability", "users")}}
+        for scenario, decision in decisions.items()}
+    guard = config.guard
+    table: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for row in rows:
+        if (row.window, row.metric, row.k) == (ALL_WINDOWS, guard.metric, guard.k):
+            numbers = [round(number, 4) for number in (row.value, row.low, row.high)]
+            table.setdefault(row.split, {}).setdefault(row.scenario, {})[row.contender] = [*numbers, row.users]
+    units = {(one.split, one.window, one.scenario): len(one.user_B) for one in judged}
+    return {"decisions": {name: decision.as_note() for name, decision in decisions.items()}, "routes": entries,
+            "metric": at(guard.metric, guard.k), "table": table, "model_version": version,
+            "units": [[*key, count] for key, count in sorted(units.items())]}
+
+
+def _flat(rows: Sequence[Row], config: Config) -> dict[str, float]:
+    """Return the metrics that the tracker keeps: the guard's and AUC on each split, by names that it allows."""
+    kept = {(config.guard.metric, config.guard.k), ("auc", 0), ("recall", max(config.evaluate.k))}
+    return {
+        re.sub(r"[^\w\-. /]", "_", f"{row.split}/{row.scenario}/{row.contender}/{at(row.metric, row.k)}"): row.value
+        for row in rows if row.window == ALL_WINDOWS and (row.metric, row.k) in kept and not np.isnan(row.value)}
+
+
+EVALUATE = Step(
+    "evaluate", reads=("examples", "statistics", "vocabulary", "items"), writes=("metrics",),
+    sections=("data", "features", "split", "transfer", "contenders", "guard", "evaluate", "recommend", "seed", "days"), run=run)
