@@ -1,11 +1,11 @@
 """One tiny lake for all tests of the feed."""
 
 import pytest
+from tests.lakes import last_day, tiny_config, tiny_lake
 
 from landbridge.config.days import days_of
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.shards import Store
-from tests.lakes import last_day, tiny_config, tiny_lake
 
 DAYS = 30
 

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.lakes import SCENARIOS
 
 from landbridge.errors import ConfigError, DataError
 from landbridge.feed.batches import Loader
@@ -12,7 +13,6 @@ from landbridge.feed.hashing import hash_strings
 from landbridge.feed.interactions import days_since_epoch
 from landbridge.feed.negatives import Distribution
 from landbridge.feed.shards import Store
-from tests.lakes import SCENARIOS
 
 SOURCE = SCENARIOS[0]
 
@@ -180,7 +180,7 @@ def test_what_was_used_longest_ago_is_pruned(lake, assembler, days, monkeypatch)
     kept = [
         Store.open(lake, assembler, None, days.first + dt.timedelta(days=n), scenarios=["France"]) for n in range(3)
     ]
-    left = {path for path in kept[0].folder.parent.iterdir()}
+    left = set(kept[0].folder.parent.iterdir())
     assert kept[2].folder in left
     assert kept[0].folder not in left
     assert len(left) == 2
@@ -189,10 +189,10 @@ def test_what_was_used_longest_ago_is_pruned(lake, assembler, days, monkeypatch)
 
 def test_ranks_that_would_differ_are_refused(lake, assembler, days, stores, distribution):
     with pytest.raises(
-        ConfigError, match="train.processes 3 does not divide the 8 virtual shards.*set it to 1, 2, 4, 8"
+        ConfigError, match=r"train.processes 3 does not divide the 8 virtual shards.*set it to 1, 2, 4, 8"
     ):
         Store.open(lake, assembler, None, days.ds, 0, 3)
     with pytest.raises(ConfigError, match="rank 2 is not one of 2"):
         Store.open(lake, assembler, None, days.ds, 2, 2)
-    with pytest.raises(ConfigError, match="batch 100 is not a multiple of the 8 virtual shards.*set it to 96"):
+    with pytest.raises(ConfigError, match=r"batch 100 is not a multiple of the 8 virtual shards.*set it to 96"):
         Loader(stores[1][0].shards(SOURCE), assembler, distribution, 100, 1)

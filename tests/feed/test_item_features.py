@@ -3,12 +3,12 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from tests.lakes import SCENARIOS
 
 from landbridge.errors import DataError
 from landbridge.feed.interactions import days_since_epoch
 from landbridge.feed.item_features import ItemFeatures, Snapshot
 from landbridge.feed.vocabulary import Vocabulary
-from tests.lakes import SCENARIOS
 
 
 @pytest.fixture(scope="module")

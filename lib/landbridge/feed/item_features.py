@@ -92,7 +92,7 @@ class ItemFeatures:
         return np.concatenate(halves, axis=1).reshape(*shape, self.width)
 
     def known(self, day: Day) -> NDArray[np.int64]:
-        """Return the keys, ascending, of which something is known before `day`; below `size` they are over all scenarios."""
+        """Return the keys, ascending, that have a row before `day`; those below `size` are over all scenarios."""
         keys = np.unique(self.slot_R // (self.span + 1))
         seen, _ = self._last(keys, np.broadcast_to(_days(day) - self.first, keys.shape))
         return keys[seen]

@@ -21,6 +21,7 @@ SHARDS = 8
 
 HISTORY = ("item_BL", "scenario_BL", "type_BL", "outcome_BL", "age_BL", "length_B", "user_BF")
 """The parts of `States` that are stored for each history."""
+_NARROW = ("example_id", "ds", "ts", "user_id", "item_id", "scenario", "outcome", "had")
 _ROWS = 16_384
 """Rows of a read; with their histories a few dozen MB."""
 Arrays = dict[str, NDArray[Any]]
@@ -63,63 +64,49 @@ def _scan(
     scenarios: Sequence[str] | None,
 ) -> tuple[list[Arrays], NDArray[np.int64]]:
     where = None if scenarios is None else pc.field("scenario").isin(list(scenarios))
-    columns = [
-        "example_id",
-        "ds",
-        "ts",
-        "user_id",
-        "item_id",
-        "scenario",
-        "outcome",
-        "had",
-        "history",
-        *assembler.user_names,
-    ]
     parts, tallies, past = [], [np.empty((0, 4), np.int64)], 0
-    for batch in lake.scan("examples", since, until, columns, where, batch_rows=_ROWS):
+    for batch in lake.scan("examples", since, until, [*_NARROW, "history", *assembler.user_names], where, _ROWS):
         if batch.num_rows == 0:
             continue
-        user = hash_strings(batch["user_id"])
-        shard = (user % np.uint64(SHARDS)).astype(np.int64)
-        scenario = assembler.vocabulary.encode("scenario", batch["scenario"])
-        day = batch["ds"].cast(pa.int32()).to_numpy(zero_copy_only=False)
-        tallies.append(_counted(np.stack([scenario, day, shard, np.ones_like(shard)], axis=1)))
-        mine = np.flatnonzero(np.isin(shard, owned))
+        keys = _keys(batch, assembler)
+        tallies.append(
+            _counted(np.stack([keys["scenario"], keys["day"], keys["shard"], np.ones_like(keys["ts"])], axis=1))
+        )
+        mine = np.flatnonzero(np.isin(keys["shard"], owned))
         if len(mine):
-            kept = pa.Table.from_batches([batch.take(pa.array(mine))])
-            parts.append(_part(kept, assembler, user[mine], shard[mine], scenario[mine], day[mine], past))
+            parts.append(_part(batch, assembler, mine, {name: values[mine] for name, values in keys.items()}, past))
             past += len(parts[-1]["h.ts"])
     return parts, _counted(np.concatenate(tallies))
 
 
-def _part(
-    rows: pa.Table,
-    assembler: Assembler,
-    user: NDArray[np.uint64],
-    shard: NDArray[np.int64],
-    scenario: NDArray[np.int32],
-    day: NDArray[np.int32],
-    past: int,
-) -> Arrays:
-    """Return the arrays of one read; `past` histories came before it."""
-    ts = microseconds(rows["ts"].combine_chunks())
-    key = chained(user, ts.view(np.uint64), scenario)
-    key, first, pointer = np.unique(key, return_index=True, return_inverse=True)
-    states = assembler.states(rows.take(pa.array(first)), "", ts=ts[first], had=None)
-    history = {f"h.{name}": getattr(states, name) for name in HISTORY}
+def _keys(batch: pa.RecordBatch, assembler: Assembler) -> Arrays:
+    user_hash = hash_strings(batch["user_id"])
     return {
-        **history,
+        "user_hash": user_hash,
+        "shard": (user_hash % np.uint64(SHARDS)).astype(np.int8),
+        "scenario": assembler.vocabulary.encode("scenario", batch["scenario"]),
+        "day": batch["ds"].cast(pa.int32()).to_numpy(zero_copy_only=False),
+        "ts": microseconds(batch["ts"]),
+    }
+
+
+def _part(batch: pa.RecordBatch, assembler: Assembler, mine: NDArray[np.intp], keys: Arrays, past: int) -> Arrays:
+    """Return the arrays of the rows `mine` of a read; `past` histories came before it."""
+    key = chained(keys["user_hash"], keys["ts"], keys["scenario"])
+    key, first, pointer = np.unique(key, return_index=True, return_inverse=True)
+    # Histories are wide: only one of each is taken out of the read.
+    wide = pa.Table.from_batches([batch.select(["history", *assembler.user_names]).take(pa.array(mine[first]))])
+    states = assembler.states(wide, "", ts=keys["ts"][first])
+    narrow = batch.select(["example_id", "item_id", "outcome", "had"]).take(pa.array(mine))
+    return {
+        **{f"h.{name}": getattr(states, name) for name in HISTORY},
+        **{f"h.{name}": values[first] for name, values in keys.items()},
         "h.key": key,
-        "h.shard": shard[first].astype(np.int8),
-        "h.scenario": scenario[first],
-        "h.day": day[first],
-        "h.ts": ts[first],
-        "h.user_hash": user[first],
         "e.history": pointer.reshape(-1) + past,
-        "e.item": assembler.vocabulary.encode("item_id", rows["item_id"]),
-        "e.outcome": rows["outcome"].to_numpy().astype(np.float32),
-        "e.had": rows["had"].to_numpy(),
-        "e.hash": hash_strings(rows["example_id"].combine_chunks()),
+        "e.item": assembler.vocabulary.encode("item_id", narrow["item_id"]),
+        "e.outcome": narrow["outcome"].to_numpy().astype(np.float32),
+        "e.had": narrow["had"].to_numpy(zero_copy_only=False),
+        "e.hash": hash_strings(narrow["example_id"]),
     }
 
 
