@@ -113,7 +113,7 @@ def plan(place: Place, ds: dt.date) -> None:
         from landbridge.pipeline.plan import plan as plan_night
         from landbridge.pipeline.plan import table_of
 
-        console.print(table_of(plan_night(night_of(config, ds, _say(console)), flow.all_steps()), ds))
+        console.print(table_of(plan_night(night_of(config, ds, _say(console)), flow.steps_until()), ds))
 
 
 @cli.command()

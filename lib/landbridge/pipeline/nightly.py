@@ -10,7 +10,7 @@ from landbridge.errors import ConfigError
 from landbridge.pipeline.lock import locked
 from landbridge.pipeline.night import Ended, git_revision, night_of, run_steps
 from landbridge.pipeline.preflight import preflight
-from landbridge.pipeline.steps import NAMES, all_steps, since
+from landbridge.pipeline.steps import NAMES, steps_until, since
 from landbridge.step import Night, Step
 
 
@@ -54,7 +54,7 @@ def nightly(
     preflight(config)
     from landbridge.tracking.run import Tracker
 
-    everything = tuple(steps) if steps is not None else all_steps()
+    everything = tuple(steps) if steps is not None else steps_until(wanted[-1])
     forced = frozenset(wanted) if force else since(start, everything) if start is not None else frozenset()
     night = night_of(config, ds, say)
     with locked(night.lake, wait):

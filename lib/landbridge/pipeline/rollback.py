@@ -52,5 +52,6 @@ def _with_route(config: Config, version: str, scenario: str) -> str:
         bundle = compose(base, other, [scenario], folder / "bundle")
         tracker = Tracker.open(config, ds, print)
         made = registry.register(replace(night_of(config, ds, print), run_id=tracker.run_id), bundle)
+        registry.publish(config, made)
         tracker.close()
     return made

@@ -47,9 +47,11 @@ def load(name: str) -> Step:
     return step
 
 
-def all_steps() -> tuple[Step, ...]:
-    """Return every step, in the order of the flow."""
-    return tuple(load(name) for name in NAMES)
+def steps_until(last: str = NAMES[-1]) -> tuple[Step, ...]:
+    """Return the steps up to and with one, in the order of the flow; the rooms of later ones are not imported."""
+    if last not in ROOMS:
+        raise ConfigError(f"there is no step {last}; steps: {', '.join(NAMES)}")
+    return tuple(load(name) for name in NAMES[: NAMES.index(last) + 1])
 
 
 def since(name: str, steps: Sequence[Step]) -> frozenset[str]:
