@@ -1,4 +1,4 @@
-"""Who is judged on what. A unit is a user of a scenario in a window: what he had before, and what he took for the first time.
+"""Who is judged on what. A unit is a user of a scenario in a window: what he had before, what he took as new.
 
 The state of a unit is the history that stands in the user's first example of the window, over all scenarios; as nothing
 happened between the window's start and that example, it is the history at the start. What he had, and what the
@@ -46,8 +46,9 @@ class Units:
         return len(self.user_B)
 
 
-def units_of(lake: Lake, interactions: Interactions, assembler: Assembler, window: Window, scenarios: Sequence[str],
-             users: int) -> list[Units]:
+def units_of(
+    lake: Lake, interactions: Interactions, assembler: Assembler, window: Window, scenarios: Sequence[str], users: int
+) -> list[Units]:
     """Return the units of every scenario that has any in the window; of more than `users` a sample chosen by hash."""
     before = interactions.before(window.since + _DAY)
     had = before.matrix()
@@ -62,19 +63,29 @@ def units_of(lake: Lake, interactions: Interactions, assembler: Assembler, windo
     place[interactions.codes(first["user_id"])] = np.arange(first.num_rows)
     return [
         _units(scenario, window, first.take(pa.array(place[user_B])), user_B, truth, had, before, assembler)
-        for scenario, (user_B, truth) in taken.items()]
+        for scenario, (user_B, truth) in taken.items()
+    ]
 
 
-def _units(scenario: str, window: Window, rows: pa.Table, user_B: NDArray[np.int32], truth: sp.csr_matrix, had: sp.csr_matrix,
-           before: Interactions, assembler: Assembler) -> Units:
+def _units(
+    scenario: str,
+    window: Window,
+    rows: pa.Table,
+    user_B: NDArray[np.int32],
+    truth: sp.csr_matrix,
+    had: sp.csr_matrix,
+    before: Interactions,
+    assembler: Assembler,
+) -> Units:
     start = window.since + _DAY
     states = assembler.states(rows, scenario, had=had[user_B])
     catalogue = assembler.catalogue(scenario, before.catalogue(scenario, start), start)
     return Units(scenario, window, states, catalogue, truth, user_B)
 
 
-def _taken(interactions: Interactions, before: Interactions, had: sp.csr_matrix, scenario: str, window: Window,
-           users: int) -> tuple[NDArray[np.int32], sp.csr_matrix]:
+def _taken(
+    interactions: Interactions, before: Interactions, had: sp.csr_matrix, scenario: str, window: Window, users: int
+) -> tuple[NDArray[np.int32], sp.csr_matrix]:
     """Return the users judged, ascending, and what each took that he did not have, csr [B, items]."""
     own = interactions.of_scenario(scenario)
     since, until = days_since_epoch(window.since), days_since_epoch(window.until)
@@ -84,7 +95,9 @@ def _taken(interactions: Interactions, before: Interactions, had: sp.csr_matrix,
     user, item = np.divmod(pairs, size)
     known = np.zeros(had.shape[0], np.bool_)
     known[before.of_scenario(scenario).user] = True
-    fresh = known[user] & (np.asarray(had[user, item]).ravel() == 0)
+    # Without a pair scipy answers with an empty matrix that is not dense.
+    owned = np.asarray(had[user, item]).ravel() if len(user) else np.zeros(0)
+    fresh = known[user] & (owned == 0)
     user, item = user[fresh], item[fresh]
     chosen = _sample(np.unique(user), interactions.user_ids, users)
     kept = np.isin(user, chosen)
@@ -101,18 +114,24 @@ def _sample(codes: NDArray[np.int64], user_ids: pa.StringArray, users: int) -> N
 
 
 def _first_examples(lake: Lake, assembler: Assembler, window: Window, user_ids: pa.StringArray) -> pa.Table:
-    """Return the first example of each user in the window, one row a user, by user id; holds one row a user in memory."""
+    """Return the first example of each user in the window, one row a user, by user id; no more is held in memory."""
     columns = ["user_id", "ts", "example_id", "history", *assembler.user_names]
     wanted = pc.field("user_id").isin(user_ids)
     parts = [
         _first_of_each(pa.Table.from_batches([batch]))
-        for batch in lake.scan("examples", window.since, window.until, columns, wanted) if batch.num_rows]
+        for batch in lake.scan("examples", window.since, window.until, columns, wanted)
+        if batch.num_rows
+    ]
     return _first_of_each(pa.concat_tables(parts))
 
 
 def _first_of_each(rows: pa.Table) -> pa.Table:
-    rows = rows.take(pc.sort_indices(rows.select(["user_id", "ts", "example_id"]), sort_keys=[
-        ("user_id", "ascending"), ("ts", "ascending"), ("example_id", "ascending")]))
+    rows = rows.take(
+        pc.sort_indices(
+            rows.select(["user_id", "ts", "example_id"]),
+            sort_keys=[("user_id", "ascending"), ("ts", "ascending"), ("example_id", "ascending")],
+        )
+    )
     code = rows["user_id"].combine_chunks().dictionary_encode().indices.to_numpy()
     # Examples of one moment share their history, so the tie by example id decides nothing but the order.
     return rows.take(pa.array(np.flatnonzero(np.diff(code, prepend=-1))))
