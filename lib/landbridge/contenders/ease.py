@@ -73,11 +73,13 @@ def _inverse(seen: Evidence, regularization: float) -> NDArray[Any]:
     In double precision where it is cheap, because in a small scenario many items were had by the same users: their
     scores are equal, and only rounding would tell them apart, otherwise on every machine.
     """
+    if len(seen.items) == 0:
+        return np.ones((0, 0))
     users = np.flatnonzero(np.diff(seen.pairs.indptr))
     if seen.own is None and 2 * len(users) < len(seen.items):
         return _through_users(seen.pairs[users].toarray(), regularization)
     kind = np.float64 if len(seen.items) <= _DOUBLE_UP_TO else np.float32
-    matrix = seen.gram().toarray().astype(kind, copy=False)
+    matrix: NDArray[Any] = seen.gram().toarray().astype(kind, copy=False)
     matrix[np.diag_indices_from(matrix)] += kind(regularization)
     factor, potri = (lapack.dpotrf, lapack.dpotri) if kind is np.float64 else (lapack.spotrf, lapack.spotri)
     # A symmetric matrix is its own transpose: handing LAPACK the transposed view spares a copy into column order.

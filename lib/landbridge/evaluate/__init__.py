@@ -1,1 +1,1 @@
-"""The step evaluate: who is judged, on what, by which measure, with which certainty, and what each scenario publishes."""
+"""The step evaluate: who is judged, on what, by which measure, how surely, and what each scenario publishes."""

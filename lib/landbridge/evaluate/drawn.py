@@ -31,7 +31,9 @@ def draw(units: Units, count: int, seed: int) -> Drawn:
     taken_BP, is_taken_BP = _taken(units)
     other_BN, is_other_BN = _others(units, count, seed)
     label_BK = np.concatenate([is_taken_BP, np.zeros_like(is_other_BN)], axis=1)
-    return Drawn(np.concatenate([taken_BP, other_BN], axis=1), label_BK, np.concatenate([is_taken_BP, is_other_BN], axis=1))
+    return Drawn(
+        np.concatenate([taken_BP, other_BN], axis=1), label_BK, np.concatenate([is_taken_BP, is_other_BN], axis=1)
+    )
 
 
 def _taken(units: Units) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
@@ -49,12 +51,14 @@ def _others(units: Units, count: int, seed: int) -> tuple[NDArray[np.intp], NDAr
     items = units.catalogue.items
     if len(items) == 0:
         return np.zeros((len(units), count), np.intp), np.zeros((len(units), count), np.bool_)
-    # Four draws for each wanted leave enough after repetitions and what the user has, but for catalogues that have no more.
+    # Four draws for each wanted leave enough after repetitions and what the user has, if there is enough.
     counter_T = np.arange(4 * count, dtype=np.uint64)
     user_B = hash_strings(units.states.user_ids)
     bits_BT = chained(seed, units.window.since.toordinal(), user_B[:, None], counter_T[None, :])
     index_BT = (bits_BT % np.uint64(len(items))).astype(np.intp)
-    fits_BT = ~_repeats(index_BT) & ~contains(units.states.had, items[index_BT]) & ~contains(units.truth, items[index_BT])
+    fits_BT = (
+        ~_repeats(index_BT) & ~contains(units.states.had, items[index_BT]) & ~contains(units.truth, items[index_BT])
+    )
     order_BN = np.argsort(~fits_BT, axis=1, kind="stable")[:, :count]
     return np.take_along_axis(index_BT, order_BN, axis=1), np.take_along_axis(fits_BT, order_BN, axis=1)
 

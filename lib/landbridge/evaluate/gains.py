@@ -1,4 +1,4 @@
-"""Paired gains of targets: drawn over users, their variances, and what they have in common. The method is in `guard`."""
+"""Paired gains of targets: drawn over users, their variances, what they have in common. `guard` tells the method."""
 
 from __future__ import annotations
 
@@ -65,12 +65,13 @@ def gains_of(trials: Sequence[Trial], differences: Sequence[NDArray[np.float64]]
     for start in range(0, DRAWS, _CHUNK):
         weight_RU = generator.standard_exponential((_CHUNK, people))
         for column, (users, one, many) in enumerate(zip(clusters, sums, counts, strict=True)):
-            drawn_RT[start:start + _CHUNK, column] = (weight_RU[:, users] @ one) / (weight_RU[:, users] @ many)
+            drawn_RT[start : start + _CHUNK, column] = (weight_RU[:, users] @ one) / (weight_RU[:, users] @ many)
     return Gains(gain_T, _variances(gain_T, sums, counts), drawn_RT)
 
 
-def _by_cluster(trials: Sequence[Trial], differences: Sequence[NDArray[np.float64]]) -> tuple[
-        int, list[NDArray[Any]], list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+def _by_cluster(
+    trials: Sequence[Trial], differences: Sequence[NDArray[np.float64]]
+) -> tuple[int, list[NDArray[Any]], list[NDArray[np.float64]], list[NDArray[np.float64]]]:
     """Return the number of people, and of each trial: its people, their summed differences, their units."""
     people = np.unique(np.concatenate([trial.user_N for trial in trials]))
     clusters: list[NDArray[Any]] = []
@@ -79,12 +80,14 @@ def _by_cluster(trials: Sequence[Trial], differences: Sequence[NDArray[np.float6
     for trial, difference in zip(trials, differences, strict=True):
         users, place = np.unique(trial.user_N, return_inverse=True)
         clusters.append(np.searchsorted(people, users).astype(np.intp))
-        sums.append(np.bincount(place, difference, len(users)))
+        sums.append(np.bincount(place, difference, len(users)).astype(np.float64))
         counts.append(np.bincount(place, minlength=len(users)).astype(np.float64))
     return len(people), clusters, sums, counts
 
 
-def _variances(gain_T: NDArray[np.float64], sums: Sequence[NDArray[np.float64]], counts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def _variances(
+    gain_T: NDArray[np.float64], sums: Sequence[NDArray[np.float64]], counts: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
     """Return v_T: the variance of each gain over resampled users, its spread between users moderated by that of all."""
     residuals = [(one - gain * many) / many.mean() for gain, one, many in zip(gain_T, sums, counts, strict=True)]
     squares_T = np.array([residual @ residual for residual in residuals])

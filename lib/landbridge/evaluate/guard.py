@@ -5,7 +5,8 @@ Setting
     contender c on every unit. The control is the contender that learned from the scenario alone with the highest mean;
     in a target with fewer than `min_users` users the one with the highest mean over the units of all targets, because
     the best of several on five users is the luckiest, and pooling such gains would add up the bias, not the evidence.
-    The gain of a contender that learned across is the paired difference to the control on the same units, g = mean(x_ci - x_0i).
+    The gain of a contender that learned across is the paired difference to the control on the same units,
+    g = mean(x_ci - x_0i).
 
 Resampling
     Users are the clusters: a draw r weighs each user by an exponential number (the Bayesian bootstrap, Rubin 1981) and
@@ -48,7 +49,7 @@ from landbridge.evaluate.intervals import percentiles
 
 @dataclass(frozen=True)
 class Decision:
-    """What a scenario publishes, and every number behind it. Gains are differences of the guard's metric to the control."""
+    """What a scenario publishes, and every number behind it; gains are in the guard's metric, over the control."""
 
     scenario: str
     published: str
@@ -74,10 +75,15 @@ class Decision:
 
     def as_note(self) -> dict[str, Any]:
         """Return the numbers as JSON has them: NaN becomes None."""
-        return {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in asdict(self).items()}
+        return {
+            name: None if isinstance(value, float) and np.isnan(value) else value
+            for name, value in asdict(self).items()
+        }
 
 
-def decide(trials: Sequence[Trial], crossing: Collection[str], source: str, settings: Guard, seed: int) -> dict[str, Decision]:
+def decide(
+    trials: Sequence[Trial], crossing: Collection[str], source: str, settings: Guard, seed: int
+) -> dict[str, Decision]:
     """Return what every scenario publishes.
 
     Parameters
@@ -97,11 +103,14 @@ def decide(trials: Sequence[Trial], crossing: Collection[str], source: str, sett
             for decision in _against(challenger, group, controls, settings, seed, pooled=group is targets):
                 found[decision.scenario].append(decision)
     by_name = {trial.scenario: trial for trial in trials}
-    return {scenario: _choose(by_name[scenario], controls[scenario], options, settings) for scenario, options in found.items()}
+    return {
+        scenario: _choose(by_name[scenario], controls[scenario], options, settings)
+        for scenario, options in found.items()
+    }
 
 
 def _control(trial: Trial, targets: Sequence[Trial], crossing: Collection[str], settings: Guard) -> str:
-    """Return the best contender that learned alone: on the scenario's units or, of few users, on those of all targets."""
+    """Return the best contender that learned alone: on its own units or, of few users, on those of all targets."""
     alone = sorted(set(trial.values) - set(crossing))
     small = trial in targets and trial.users < settings.min_users
     judging = targets if small else [trial]
@@ -113,14 +122,17 @@ def _control(trial: Trial, targets: Sequence[Trial], crossing: Collection[str], 
     return max(alone, key=mean)
 
 
-def _against(challenger: str, group: Sequence[Trial], controls: Mapping[str, str], settings: Guard, seed: int,
-             pooled: bool) -> list[Decision]:
+def _against(
+    challenger: str, group: Sequence[Trial], controls: Mapping[str, str], settings: Guard, seed: int, pooled: bool
+) -> list[Decision]:
     """Return, for each scenario of the group that has the challenger, what speaks for it."""
     having = [trial for trial in group if challenger in trial.values]
     judged = [trial for trial in having if len(trial.user_N)]
     if not judged:
         return []
-    gains = gains_of(judged, [trial.values[challenger] - trial.values[controls[trial.scenario]] for trial in judged], seed)
+    gains = gains_of(
+        judged, [trial.values[challenger] - trial.values[controls[trial.scenario]] for trial in judged], seed
+    )
     mu, tau, mu_R = gains.pooled()
     # Normal draws of their own stream: the same for all challengers, so that they differ by their gains alone.
     noise_R = np.random.default_rng([seed, 1]).standard_normal(DRAWS)
@@ -135,10 +147,24 @@ def _against(challenger: str, group: Sequence[Trial], controls: Mapping[str, str
         low, high = percentiles(gain_R[:, None])
         pooled_low, pooled_high = percentiles(mu_R[:, None])
         common = (mu, float(pooled_low[0]), float(pooled_high[0]), tau) if pooled else (float("nan"),) * 4
-        decisions.append(Decision(
-            trial.scenario, challenger, controls[trial.scenario], challenger, gain, float(low[0]), float(high[0]),
-            shrink * mu + (1.0 - shrink) * (0.0 if place is None else gain), *common, float((theta_R > 0).mean()),
-            "own" if own else "pooled", trial.users, trial.windows, ""))
+        decisions.append(
+            Decision(
+                trial.scenario,
+                challenger,
+                controls[trial.scenario],
+                challenger,
+                gain,
+                float(low[0]),
+                float(high[0]),
+                shrink * mu + (1.0 - shrink) * (0.0 if place is None else gain),
+                *common,
+                float((theta_R > 0).mean()),
+                "own" if own else "pooled",
+                trial.users,
+                trial.windows,
+                "",
+            )
+        )
     return decisions
 
 
@@ -156,7 +182,9 @@ def _choose(trial: Trial, control: str, options: Sequence[Decision], settings: G
     best = max(passing or options, key=lambda option: option.shrunk, default=None)
     nan = float("nan")
     if best is None:
-        decision = Decision(trial.scenario, control, control, None, *(nan,) * 8, nan, "own", trial.users, trial.windows, "")
+        decision = Decision(
+            trial.scenario, control, control, None, *(nan,) * 8, nan, "own", trial.users, trial.windows, ""
+        )
     else:
         decision = Decision(**{**vars(best), "published": best.challenger if passing else control})
     return Decision(**{**vars(decision), "sentence": sentence(decision, settings)})
@@ -167,12 +195,20 @@ def sentence(decision: Decision, settings: Guard) -> str:
     who, control = decision.scenario, decision.control
     if decision.challenger is None:
         return f"{who} publishes {control}, its best contender: nothing that crosses was fitted for it"
-    measured = (f"gain {decision.gain:+.3f} [{decision.low:.3f}, {decision.high:.3f}] over {control} on {decision.users} users "
-                f"in {decision.windows} windows" if decision.users else f"over {control}, with no user of its own to judge by")
+    measured = (
+        f"gain {decision.gain:+.3f} [{decision.low:.3f}, {decision.high:.3f}] over {control} on {decision.users} users "
+        f"in {decision.windows} windows"
+        if decision.users
+        else f"over {control}, with no user of its own to judge by"
+    )
     if decision.decided_by == "pooled":
-        measured += (f"; below {settings.min_users} users the gain pooled over targets decides, "
-                     f"{decision.pooled:+.3f} [{decision.pooled_low:.3f}, {decision.pooled_high:.3f}]")
+        measured += (
+            f"; below {settings.min_users} users the gain pooled over targets decides, "
+            f"{decision.pooled:+.3f} [{decision.pooled_low:.3f}, {decision.pooled_high:.3f}]"
+        )
     if decision.published == control:
-        return (f"{who} publishes {control}, learned alone: {decision.challenger} has {measured}, "
-                f"P {decision.probability:.3f}, not above {settings.confidence:g}")
+        return (
+            f"{who} publishes {control}, learned alone: {decision.challenger} has {measured}, "
+            f"P {decision.probability:.3f}, not above {settings.confidence:g}"
+        )
     return f"{who} publishes {decision.published}: {measured}, P {decision.probability:.3f}"

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 _BOUNDS = (0.025, 0.975)
 
 
-def ratio_intervals(sums_UM: NDArray[np.float64], counts_UM: NDArray[np.float64], resamples: int,
-                    seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def ratio_intervals(
+    sums_UM: NDArray[np.float64], counts_UM: NDArray[np.float64], resamples: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return value, low and high, each of shape M, of the ratios sum over users / count over users.
 
     A resample draws as many users as there are, with replacement (Efron and Tibshirani 1993, chapter 13); a user comes

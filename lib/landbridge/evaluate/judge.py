@@ -18,7 +18,7 @@ from landbridge.feed.states import Catalogue, States
 
 @dataclass(frozen=True)
 class Judged:
-    """What a contender reached on B units; sums and counts are kept by unit, so that any grouping can be made of them."""
+    """What a contender reached on B units; kept by unit, so that any grouping can be made of them."""
 
     scenario: str
     contender: str
@@ -55,10 +55,18 @@ def judge(fitted: Fitted, contender: str, units: Units, drawn: Drawn, config: Co
         loss_B = log_loss(np.concatenate(probabilities), drawn.label_BK, drawn.valid_BK)
     positive_BK, negative_BK = drawn.label_BK & drawn.valid_BK, ~drawn.label_BK & drawn.valid_BK
     return Judged(
-        units.scenario, contender, units.window.split, units.window.index, units.user_B,
-        np.concatenate([part.ranking_BM for part in parts]), unit_auc(scores_BK, drawn.label_BK, drawn.valid_BK),
-        loss_B, drawn.valid_BK.sum(axis=1), (scores_BK[positive_BK], np.nonzero(positive_BK)[0]),
-        (scores_BK[negative_BK], np.nonzero(negative_BK)[0]))
+        units.scenario,
+        contender,
+        units.window.split,
+        units.window.index,
+        units.user_B,
+        np.concatenate([part.ranking_BM for part in parts]),
+        unit_auc(scores_BK, drawn.label_BK, drawn.valid_BK),
+        loss_B,
+        drawn.valid_BK.sum(axis=1),
+        (scores_BK[positive_BK], np.nonzero(positive_BK)[0]),
+        (scores_BK[negative_BK], np.nonzero(negative_BK)[0]),
+    )
 
 
 def _block(fitted: Fitted, units: Units, rows: NDArray[np.intp], drawn: Drawn, config: Config) -> _Block:
@@ -72,8 +80,9 @@ def _block(fitted: Fitted, units: Units, rows: NDArray[np.intp], drawn: Drawn, c
     return _Block(np.stack(columns, axis=1), scores_BK, fitted.probability(states, units.catalogue, index_BK))
 
 
-def _final(fitted: Fitted, states: States, catalogue: Catalogue, scores_BC: NDArray[np.float32],
-           index_BK: NDArray[np.intp]) -> NDArray[np.float32]:
+def _final(
+    fitted: Fitted, states: States, catalogue: Catalogue, scores_BC: NDArray[np.float32], index_BK: NDArray[np.intp]
+) -> NDArray[np.float32]:
     """Return the scores BK by which the contender orders a list: those of its second stage where it has one."""
     if scores_BC.shape[1] == 0:
         return np.zeros(index_BK.shape, np.float32)

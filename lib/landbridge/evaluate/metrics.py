@@ -1,4 +1,4 @@
-"""The measures, each for many units at once. Ranking measures are over the full catalogue, the others over drawn items."""
+"""The measures, each for many units at once: ranking over the full catalogue, the others over drawn items."""
 
 from __future__ import annotations
 
@@ -35,8 +35,11 @@ def ranking(items_BK: NDArray[np.int32], truth: sp.csr_matrix, k: int) -> dict[s
     taken_B = np.diff(truth.indptr)
     discount_K = 1.0 / np.log2(np.arange(k) + 2.0)
     ideal_B = np.cumsum(discount_K)[np.minimum(taken_B, k) - 1]
-    return {"ndcg": hit_BK @ discount_K / ideal_B, "recall": hit_BK.sum(axis=1) / taken_B,
-            "hit_rate": hit_BK.any(axis=1).astype(np.float64)}
+    return {
+        "ndcg": hit_BK @ discount_K / ideal_B,
+        "recall": hit_BK.sum(axis=1) / taken_B,
+        "hit_rate": hit_BK.any(axis=1).astype(np.float64),
+    }
 
 
 def contains(rows: sp.csr_matrix, items_BK: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
@@ -66,8 +69,13 @@ class Auc:
     influence_U: NDArray[np.float64]
 
 
-def auc(positive_P: NDArray[np.float32], negative_N: NDArray[np.float32], user_P: NDArray[np.intp], user_N: NDArray[np.intp],
-        users: int) -> Auc:
+def auc(
+    positive_P: NDArray[np.float32],
+    negative_N: NDArray[np.float32],
+    user_P: NDArray[np.intp],
+    user_N: NDArray[np.intp],
+    users: int,
+) -> Auc:
     """Return the AUC of scores of positives and negatives and the influence of each user; NaN without both."""
     if len(positive_P) == 0 or len(negative_N) == 0:
         return Auc(float("nan"), np.full(users, np.nan))
@@ -87,14 +95,16 @@ def _placements(values: NDArray[np.float32], others: NDArray[np.float32]) -> NDA
     return share
 
 
-def unit_auc(scores_BK: NDArray[np.float32], label_BK: NDArray[np.bool_], valid_BK: NDArray[np.bool_]) -> NDArray[np.float64]:
+def unit_auc(
+    scores_BK: NDArray[np.float32], label_BK: NDArray[np.bool_], valid_BK: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Return the AUC of each unit's own items, whose mean is GAUC; NaN where a unit lacks positives or negatives."""
     negative_BK = ~label_BK & valid_BK
     columns = np.flatnonzero(negative_BK.any(axis=0))
     row_P, column_P = np.nonzero(label_BK & valid_BK)
     wins_B = np.zeros(len(scores_BK))
     for start in range(0, len(row_P), _PAIRS):
-        row, column = row_P[start:start + _PAIRS], column_P[start:start + _PAIRS]
+        row, column = row_P[start : start + _PAIRS], column_P[start : start + _PAIRS]
         score, others = scores_BK[row, column][:, None], scores_BK[np.ix_(row, columns)]
         won = ((score > others) + 0.5 * (score == others)) * negative_BK[np.ix_(row, columns)]
         wins_B += np.bincount(row, won.sum(axis=1), len(wins_B))
@@ -103,7 +113,9 @@ def unit_auc(scores_BK: NDArray[np.float32], label_BK: NDArray[np.bool_], valid_
     return shares_B
 
 
-def log_loss(probability_BK: NDArray[np.float32], label_BK: NDArray[np.bool_], valid_BK: NDArray[np.bool_]) -> NDArray[np.float64]:
+def log_loss(
+    probability_BK: NDArray[np.float32], label_BK: NDArray[np.bool_], valid_BK: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Return the sum of -log of the probability of what happened, of each unit's items; shape B.
 
     A ranker's probability is that of its own training: so many negatives a positive (``ranker.negatives``), drawn by

@@ -17,19 +17,25 @@ import matplotlib.pyplot as plt
 _COLUMNS = 4
 
 
-def plot(rows: Sequence[Row], published: dict[str, str], crossing: Collection[str], metric: str, k: int, file: Path) -> Path:
-    """Draw one panel a scenario: the metric of each contender on the test days with its interval, the published one filled."""
+def plot(
+    rows: Sequence[Row], published: dict[str, str], crossing: Collection[str], metric: str, k: int, file: Path
+) -> Path:
+    """Draw a panel a scenario: the metric of each contender on the test days with its interval; filled: published."""
     shown = [row for row in rows if (row.split, row.window, row.metric, row.k) == ("test", ALL_WINDOWS, metric, k)]
     scenarios = sorted({row.scenario for row in shown}, key=lambda name: (name != TARGETS, name))
     lines = max(1, -(-len(scenarios) // _COLUMNS))
-    figure, axes = plt.subplots(lines, _COLUMNS, figsize=(4.2 * _COLUMNS, 3.2 * lines), squeeze=False, layout="constrained")
-    for axis in axes.flat[len(scenarios):]:
+    figure, axes = plt.subplots(
+        lines, _COLUMNS, figsize=(4.2 * _COLUMNS, 3.2 * lines), squeeze=False, layout="constrained"
+    )
+    for axis in axes.flat[len(scenarios) :]:
         axis.set_axis_off()
     for axis, scenario in zip(axes.flat, scenarios, strict=False):
         own = sorted((row for row in shown if row.scenario == scenario), key=lambda row: row.value)
         _panel(axis, own, published.get(scenario), crossing)
         axis.set_title(f"{scenario}: {max(row.users for row in own)} users", fontsize=9)
-    figure.suptitle(f"{at(metric, k)} on the test days, 95 % over users; blue learned alone, orange across; filled: published")
+    figure.suptitle(
+        f"{at(metric, k)} on the test days, 95 % over users; blue learned alone, orange across; filled: published"
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
     # Without the version of matplotlib in it the same night gives the same bytes.
     figure.savefig(file, dpi=90, metadata={"Software": None})

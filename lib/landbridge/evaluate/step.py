@@ -38,11 +38,15 @@ def run(night: Night) -> Outcome:
     judged = judge_all(night, scenarios)
     rows = rows_of(judged, config)
     night.lake.replace_day("metrics", arrow_rows(rows, night.ds, config.seed), night.ds, night.fingerprint)
-    decisions = decide(trials_of(judged, night.models, scenarios, config), crossing, config.transfer.source, config.guard, config.seed)
+    decisions = decide(
+        trials_of(judged, night.models, scenarios, config), crossing, config.transfer.source, config.guard, config.seed
+    )
     for decision in decisions.values():
         night.say(decision.sentence)
-    routes = {scenario: Route(decision.published, "C", _for_the_unknown(judged, night.models, scenario, config))
-              for scenario, decision in decisions.items()}
+    routes = {
+        scenario: Route(decision.published, "C", _for_the_unknown(judged, night.models, scenario, config))
+        for scenario, decision in decisions.items()
+    }
     bundle = _bundle(night, routes)
     version = register(night, bundle)
     published = {scenario: route.contender for scenario, route in routes.items()}
@@ -59,10 +63,14 @@ def fitted_scenarios(models: Path) -> list[str]:
     TrainError
         If there is none: nothing could be published.
     """
-    found = sorted(scope_of(folder.name) for folder in (models / "fits" / "C").glob("*") if any(folder.glob("*/meta.json")))
+    found = sorted(
+        scope_of(folder.name) for folder in (models / "fits" / "C").glob("*") if any(folder.glob("*/meta.json"))
+    )
     scenarios = [scope for scope in found if scope != ALL]
     if not scenarios:
-        raise TrainError(f"{models}/fits/C holds no fitted contender of any scenario: run the steps pretrain and finetune")
+        raise TrainError(
+            f"{models}/fits/C holds no fitted contender of any scenario: run the steps pretrain and finetune"
+        )
     return scenarios
 
 
@@ -84,7 +92,10 @@ def judge_all(night: Night, scenarios: Sequence[str]) -> list[Judged]:
         for one in units:
             judged += _judge_units(night.models, one, config, pooled)
         counted = sum(len(one) for one in units)
-        night.say(f"{window.split} window {window.index} until {window.until}: {counted} users judged in {len(units)} scenarios")
+        night.say(
+            f"{window.split} window {window.index}, days after {window.since} until {window.until}: "
+            f"{counted} users judged in {len(units)} scenarios"
+        )
     return judged
 
 
@@ -127,8 +138,11 @@ def _for_the_unknown(judged: Sequence[Judged], models: Path, scenario: str, conf
     column = ranking_names(config.evaluate.k).index((config.guard.metric, config.guard.k))
 
     def mean(name: str) -> float:
-        values = [one.ranking_BM[:, column] for one in judged
-                  if (one.scenario, one.split, one.contender) == (scenario, "validation", name)]
+        values = [
+            one.ranking_BM[:, column]
+            for one in judged
+            if (one.scenario, one.split, one.contender) == (scenario, "validation", name)
+        ]
         return float(np.concatenate(values).mean()) if values else 0.0
 
     there = [name for name in POPULARITIES if name in find_fitted(models, "C", scenario)]
@@ -145,13 +159,25 @@ def _bundle(night: Night, routes: dict[str, Route]) -> Path:
     return build(night.models, routes, night.lake, night.ds, night.models / "bundle", catalogue)
 
 
-def _notes(rows: Sequence[Row], decisions: dict[str, Decision], routes: dict[str, Route], judged: Sequence[Judged],
-           version: str, config: Config) -> dict[str, Any]:
+def _notes(
+    rows: Sequence[Row],
+    decisions: dict[str, Decision],
+    routes: dict[str, Route],
+    judged: Sequence[Judged],
+    version: str,
+    config: Config,
+) -> dict[str, Any]:
     entries = {
-        scenario: {"contender": routes[scenario].contender, "fit": "C", "unknown": routes[scenario].unknown,
-                   "against": decision.control, "why": decision.sentence,
-                   **{name: decision.as_note()[name] for name in ("gain", "low", "high", "probability", "users")}}
-        for scenario, decision in decisions.items()}
+        scenario: {
+            "contender": routes[scenario].contender,
+            "fit": "C",
+            "unknown": routes[scenario].unknown,
+            "against": decision.control,
+            "why": decision.sentence,
+            **{name: decision.as_note()[name] for name in ("gain", "low", "high", "probability", "users")},
+        }
+        for scenario, decision in decisions.items()
+    }
     guard = config.guard
     table: dict[str, dict[str, dict[str, list[float]]]] = {}
     for row in rows:
@@ -159,9 +185,14 @@ def _notes(rows: Sequence[Row], decisions: dict[str, Decision], routes: dict[str
             numbers = [round(number, 4) for number in (row.value, row.low, row.high)]
             table.setdefault(row.split, {}).setdefault(row.scenario, {})[row.contender] = [*numbers, row.users]
     units = {(one.split, one.window, one.scenario): len(one.user_B) for one in judged}
-    return {"decisions": {name: decision.as_note() for name, decision in decisions.items()}, "routes": entries,
-            "metric": at(guard.metric, guard.k), "table": table, "model_version": version,
-            "units": [[*key, count] for key, count in sorted(units.items())]}
+    return {
+        "decisions": {name: decision.as_note() for name, decision in decisions.items()},
+        "routes": entries,
+        "metric": at(guard.metric, guard.k),
+        "table": table,
+        "model_version": version,
+        "units": [[*key, count] for key, count in sorted(units.items())],
+    }
 
 
 def _flat(rows: Sequence[Row], config: Config) -> dict[str, float]:
@@ -169,9 +200,15 @@ def _flat(rows: Sequence[Row], config: Config) -> dict[str, float]:
     kept = {(config.guard.metric, config.guard.k), ("auc", 0), ("recall", max(config.evaluate.k))}
     return {
         re.sub(r"[^\w\-. /]", "_", f"{row.split}/{row.scenario}/{row.contender}/{at(row.metric, row.k)}"): row.value
-        for row in rows if row.window == ALL_WINDOWS and (row.metric, row.k) in kept and not np.isnan(row.value)}
+        for row in rows
+        if row.window == ALL_WINDOWS and (row.metric, row.k) in kept and not np.isnan(row.value)
+    }
 
 
 EVALUATE = Step(
-    "evaluate", reads=("examples", "statistics", "vocabulary", "items"), writes=("metrics",),
-    sections=("data", "features", "split", "transfer", "contenders", "guard", "evaluate", "recommend", "seed", "days"), run=run)
+    "evaluate",
+    reads=("examples", "statistics", "vocabulary", "items"),
+    writes=("metrics",),
+    sections=("data", "features", "split", "transfer", "contenders", "guard", "evaluate", "recommend", "seed", "days"),
+    run=run,
+)

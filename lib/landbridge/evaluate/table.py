@@ -1,4 +1,4 @@
-"""Judged contenders to rows of the table `metrics`: per scenario, contender, split and window, and of all targets pooled."""
+"""Judged contenders to rows of the table `metrics`: by scenario, contender, split, window; and all targets pooled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from landbridge.evaluate.judge import Judged
 from landbridge.evaluate.metrics import auc, ranking_names
 
 TARGETS = "targets"
-"""The rows of all targets pooled, a user weighing by his units. AUC is not pooled: scores of two fits do not compare."""
+"""All targets pooled, a user weighing by his units. AUC is not pooled: scores of two fits do not compare."""
 ALL_WINDOWS = -1
 
 
@@ -64,11 +64,17 @@ def arrow_rows(rows: Iterable[Row], ds: dt.date, seed: int) -> pa.Table:
         for name, value in vars(row).items():
             columns[name].append(None if isinstance(value, float) and np.isnan(value) else value)
     count = len(columns["value"])
-    fixed = {"ds": pa.array([ds] * count, pa.date32()), "seed": pa.array([seed] * count, pa.int32()), "slice": ["all"] * count}
+    fixed = {
+        "ds": pa.array([ds] * count, pa.date32()),
+        "seed": pa.array([seed] * count, pa.int32()),
+        "slice": ["all"] * count,
+    }
     return pa.table({**fixed, **columns})
 
 
-def _summary(group: Sequence[Judged], config: Config, with_auc: bool) -> Iterator[tuple[str, int, float, float, float, int]]:
+def _summary(
+    group: Sequence[Judged], config: Config, with_auc: bool
+) -> Iterator[tuple[str, int, float, float, float, int]]:
     """Yield metric, k, value, low, high, users of some units taken together."""
     users, user_B = np.unique(np.concatenate([one.user_B for one in group]), return_inverse=True)
     names = [*ranking_names(config.evaluate.k), ("gauc", 0), ("log_loss", 0)]
@@ -101,7 +107,9 @@ def _auc(group: Sequence[Judged], user_B: NDArray[np.intp], users: int, config: 
     starts = np.cumsum([0, *(len(one.user_B) for one in group)])[:-1]
     positive, negative = (np.concatenate([pair[0] for pair in side]) for side in _sides(group))
     of_positive, of_negative = (
-        user_B[np.concatenate([start + pair[1] for start, pair in zip(starts, side, strict=True)])] for side in _sides(group))
+        user_B[np.concatenate([start + pair[1] for start, pair in zip(starts, side, strict=True)])]
+        for side in _sides(group)
+    )
     found = auc(positive, negative, of_positive, of_negative, users)
     return (found.value, *linear_interval(found.value, found.influence_U, config.evaluate.resamples, config.seed))
 
