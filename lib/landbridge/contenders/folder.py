@@ -88,7 +88,8 @@ def top_k(fitted: Fitted, states: States, catalogue: Catalogue, k: int, pool: in
     """
     parts = [
         select(fitted, block, catalogue, fitted.score(block, catalogue), k, pool)
-        for block in (states.take(rows) for rows in blocks(states.had.shape[0]))]
+        for block in (states.take(rows) for rows in blocks(states.had.shape[0]))
+    ]
     if not parts:
         return np.zeros((0, k), np.int32), np.zeros((0, k), np.float32)
     return np.concatenate([items for items, _ in parts]), np.concatenate([scores for _, scores in parts])

@@ -63,7 +63,7 @@ def nearest(near: sp.csr_matrix, neighbours: int) -> sp.csr_matrix:
         return near
     blocks = []
     for start in range(0, near.shape[0], _BLOCK):
-        dense = near[start:start + _BLOCK].toarray()
+        dense = near[start : start + _BLOCK].toarray()
         blocks.append(sp.csr_matrix(np.where(_top(dense, neighbours), dense, np.float32(0))))
     return sp.csr_matrix(sp.vstack(blocks, format="csr"))
 

@@ -22,5 +22,6 @@ def all_simple(config: Config) -> list[Contender]:
             Popularity(crosses),
             Popularity(crosses, given.popularity.recent_days),
             ItemItem(given.item_item.neighbours, given.item_item.across if crosses else None),
-            Ease(given.ease.regularization, given.ease.max_items, given.ease.across if crosses else None)]
+            Ease(given.ease.regularization, given.ease.max_items, given.ease.across if crosses else None),
+        ]
     return alone + across
