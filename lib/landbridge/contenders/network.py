@@ -40,7 +40,9 @@ class NetworkFitted(Fitted):
         states, catalogue = self._seen(states, catalogue)
         retriever = self.networks.retriever.eval()
         with torch.inference_mode():
-            item_CW = retriever.items(torch.from_numpy(catalogue.items.astype(np.int64)), torch.from_numpy(catalogue.feature_CG))
+            item_CW = retriever.items(
+                torch.from_numpy(catalogue.items.astype(np.int64)), torch.from_numpy(catalogue.feature_CG)
+            )
             scores: NDArray[np.float32] = (retriever.users(histories_of(states)) @ item_CW.T).numpy()
         return scores
 

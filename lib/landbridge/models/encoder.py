@@ -1,6 +1,7 @@
 """Reads a user's history: pre-norm transformer layers over the events, and what the scenario asks of the recent ones.
 
-The layers follow Vaswani et al. 2017 with the normalisation in front (Xiong et al. 2020); self-attention over a user's events
+The layers follow Vaswani et al. 2017 with the normalisation in front (Xiong et al. 2020); self-attention over a
+user's events
 for recommendation is SASRec (Kang and McAuley 2018). Positions are told by the age of an event and not by its number.
 """
 
@@ -46,9 +47,11 @@ class Tokens(nn.Module):
     def forward(self, item_HLD: Tensor, histories: Histories) -> Tensor:
         """Return token_HLD; zero where there is no event."""
         bucket_HL = 1 + torch.bucketize(histories.age_HL, self.get_buffer("edges"))
-        token_HLD = item_HLD + self.scenario(histories.scenario_HL) + self.event_type(histories.type_HL) + self.age(bucket_HL)
+        token_HLD = (
+            item_HLD + self.scenario(histories.scenario_HL) + self.event_type(histories.type_HL) + self.age(bucket_HL)
+        )
         token_HLD = token_HLD + self.outcome(histories.outcome_HL[..., None])
-        return torch.as_tensor(self.norm(token_HLD) * histories.present_HL[..., None])
+        return torch.as_tensor(self.norm(token_HLD) * histories.present[..., None])
 
 
 class Layer(nn.Module):
@@ -67,7 +70,9 @@ class Layer(nn.Module):
     def forward(self, token_HTD: Tensor, present_HT: Tensor) -> Tensor:
         """Return the tokens, changed."""
         rows, length, dim = token_HTD.shape
-        parts = self.query_key_value(self.before_attention(token_HTD)).view(rows, length, 3, self.heads, dim // self.heads)
+        parts = self.query_key_value(self.before_attention(token_HTD)).view(
+            rows, length, 3, self.heads, dim // self.heads
+        )
         query, key, value = parts.permute(2, 0, 3, 1, 4)
         read = F.scaled_dot_product_attention(query, key, value, attn_mask=present_HT[:, None, None, :])
         token_HTD = token_HTD + self.out(read.transpose(1, 2).reshape(rows, length, dim))
@@ -75,7 +80,9 @@ class Layer(nn.Module):
 
 
 class HistoryEncoder(nn.Module):
-    """History -> user vector: what the scenario's token gathered, the long-term mean, the recent events that answer to the scenario."""
+    """History -> user vector: what the scenario's token gathered, the long-term mean, the recent events that
+    answer to the scenario.
+    """
 
     def __init__(self, sizes: Sizes, recent: int) -> None:
         super().__init__()
@@ -92,7 +99,7 @@ class HistoryEncoder(nn.Module):
     def forward(self, item_HLD: Tensor, histories: Histories, noise: Noise | None) -> Tensor:
         """Return user_HD. A user without a history is told by the scenario and the features."""
         event_HLD = self.tokens(item_HLD, histories)
-        present_HL = histories.present_HL
+        present_HL = histories.present
         if noise is not None and self.rate > 0:
             present_HL = present_HL & (noise.mask("events", present_HL.shape[1], self.rate) > 0)
         asked_HD = self.asked(histories.scenario_H) + self.features(histories.user_HF)
@@ -102,7 +109,7 @@ class HistoryEncoder(nn.Module):
             token_HTD = layer(token_HTD, present_HT)
         gathered_HD, out_HLD = token_HTD[:, 0], token_HTD[:, 1:]
         long_HD = _mean(out_HLD, present_HL)
-        short_HD = self._short(asked_HD, event_HLD[:, -self.recent:], present_HL[:, -self.recent:])
+        short_HD = self._short(asked_HD, event_HLD[:, -self.recent :], present_HL[:, -self.recent :])
         user_HW = self.norm(torch.cat([gathered_HD, long_HD, short_HD, asked_HD], dim=1))
         return torch.as_tensor(self.user(drop(noise, user_HW, "user", self.rate)))
 

@@ -29,17 +29,33 @@ class Histories:
     scenario_H: Tensor
 
     @classmethod
-    def of(cls, item_HL: NDArray[np.int32], scenario_HL: NDArray[np.int32], type_HL: NDArray[np.int32], outcome_HL: NDArray[np.float32],
-           age_HL: NDArray[np.float32], user_HF: NDArray[np.float32], scenario_H: NDArray[np.int32]) -> Histories:
+    def of(
+        cls,
+        item_HL: NDArray[np.int32],
+        scenario_HL: NDArray[np.int32],
+        type_HL: NDArray[np.int32],
+        outcome_HL: NDArray[np.float32],
+        age_HL: NDArray[np.float32],
+        user_HF: NDArray[np.float32],
+        scenario_H: NDArray[np.int32],
+    ) -> Histories:
         """Return tensors of arrays; ids become int64, as torch indexes with."""
-        return cls(_ids(item_HL), _ids(scenario_HL), _ids(type_HL), _values(outcome_HL), _values(age_HL), _values(user_HF), _ids(scenario_H))
+        return cls(
+            _ids(item_HL),
+            _ids(scenario_HL),
+            _ids(type_HL),
+            _values(outcome_HL),
+            _values(age_HL),
+            _values(user_HF),
+            _ids(scenario_H),
+        )
 
     def __len__(self) -> int:
         return len(self.item_HL)
 
     @property
-    def present_HL(self) -> Tensor:
-        """True where there is an event."""
+    def present(self) -> Tensor:
+        """present_HL: true where there is an event."""
         return self.item_HL > 0
 
     def keys(self) -> NDArray[np.uint64]:
@@ -55,7 +71,9 @@ class Histories:
 def histories_of(states: States) -> Histories:
     """Return the histories of the states, as tensors."""
     scenario_H = np.full(len(states), states.scenario, np.int32)
-    return Histories.of(states.item_BL, states.scenario_BL, states.type_BL, states.outcome_BL, states.age_BL, states.user_BF, scenario_H)
+    return Histories.of(
+        states.item_BL, states.scenario_BL, states.type_BL, states.outcome_BL, states.age_BL, states.user_BF, scenario_H
+    )
 
 
 def _ids(array: NDArray[np.int32]) -> Tensor:

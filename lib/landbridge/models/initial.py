@@ -1,6 +1,7 @@
 """Initial weights that depend on the seed, the table's name and the row's id alone.
 
-So a table of a larger vocabulary begins with the rows of the smaller one, and a new id gets the same row on every rank and every night.
+So a table of a larger vocabulary begins with the rows of the smaller one, and a new id gets the same row on every
+rank and every night.
 """
 
 from __future__ import annotations
@@ -66,5 +67,7 @@ def is_table(name: str) -> bool:
 def grown(module: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return weights that fit the module: tables with fewer rows get the module's own initial rows appended."""
     own = module.state_dict()
-    return {name: torch.cat([value, own[name][len(value):]]) if is_table(name) and len(value) < len(own[name]) else value
-            for name, value in weights.items()}
+    return {
+        name: torch.cat([value, own[name][len(value) :]]) if is_table(name) and len(value) < len(own[name]) else value
+        for name, value in weights.items()
+    }

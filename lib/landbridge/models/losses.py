@@ -12,11 +12,19 @@ NOTHING = -1e4
 """The score of what is left out: finite, because the gradient of a sum of nothing is not a number."""
 
 
-def sampled_softmax(score_B: Tensor, score_HN: Tensor, row_B: Tensor, item_B: Tensor, shared_N: Tensor, shared_logq_N: Tensor,
-                    blocked_HN: Tensor) -> Tensor:
+def sampled_softmax(
+    score_B: Tensor,
+    score_HN: Tensor,
+    row_B: Tensor,
+    item_B: Tensor,
+    shared_N: Tensor,
+    shared_logq_N: Tensor,
+    blocked_HN: Tensor,
+) -> Tensor:
     """Return loss_B: the softmax over the catalogue, its denominator estimated from N items drawn with replacement.
 
-    log-Q correction (Bengio and Senecal 2008): an item drawn with probability q stands for 1 / (N q) items. A drawn item is left out
+    log-Q correction (Bengio and Senecal 2008): an item drawn with probability q stands for 1 / (N q) items. A
+    drawn item is left out
     where the user had it by then, and where it is the example's own positive (an accidental hit).
 
     Parameters
@@ -47,7 +55,8 @@ def sampled_softmax(score_B: Tensor, score_HN: Tensor, row_B: Tensor, item_B: Te
 
 
 def binary(logit_BK: Tensor, label_B: Tensor, drawn_BK: Tensor) -> Tensor:
-    """Return loss_B: cross entropy of the example (first column, its label) and of its drawn negatives (the others), averaged.
+    """Return loss_B: cross entropy of the example (first column, its label) and of its drawn negatives (the
+    others), averaged.
 
     `drawn_BK` is True where the column counts: always the first one, and the negatives of a positive.
     """
@@ -55,4 +64,3 @@ def binary(logit_BK: Tensor, label_B: Tensor, drawn_BK: Tensor) -> Tensor:
     target_BK[:, 0] = label_B
     loss_BK = F.binary_cross_entropy_with_logits(logit_BK, target_BK, reduction="none") * drawn_BK
     return loss_BK.sum(1) / drawn_BK.sum(1)
-

@@ -37,7 +37,9 @@ class Networks:
 
     @classmethod
     def new(cls, sizes: Sizes, seed: int) -> Networks:
-        """Fresh networks; the same seed gives the same weights, and the same row to the same id in a vocabulary of any size."""
+        """Fresh networks; the same seed gives the same weights, and the same row to the same id in a vocabulary of
+        any size.
+        """
         networks = cls(Retriever(sizes), Ranker(sizes))
         for name in NAMES:
             initialise(networks.network(name), seed)
@@ -52,7 +54,9 @@ class Networks:
             Where the shapes differ in more than new vocabulary ids.
         """
         if not self.sizes.compatible(sizes):
-            raise TrainError(f"weights of {self.sizes} do not fit networks of {sizes}; the widths or the features changed: fit anew")
+            raise TrainError(
+                f"weights of {self.sizes} do not fit networks of {sizes}; the widths or the features changed: fit anew"
+            )
         networks = Networks.new(self.sizes.grown(sizes), seed)
         for name in NAMES:
             network = networks.network(name)

@@ -1,4 +1,6 @@
-"""Dropout that does not depend on batch-mates or ranks: a mask is a pure function of (seed, epoch, step, row, place)."""
+"""Dropout that does not depend on batch-mates or ranks: a mask is a pure function of (seed, epoch, step, row,
+place).
+"""
 
 from __future__ import annotations
 

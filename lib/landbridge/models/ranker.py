@@ -1,9 +1,12 @@
-"""The ranker: probability of the label for (user, item, scenario); one network for all scenarios, the scenario is a feature.
+"""The ranker: probability of the label for (user, item, scenario); one network for all scenarios, the scenario is
+a feature.
 
 Attention of past events on the candidate is DIN (Zhou et al. 2018).
 """
 
 from __future__ import annotations
+
+import itertools
 
 import torch
 import torch.nn.functional as F
@@ -30,14 +33,16 @@ class Ranker(nn.Module):
         self.key = nn.Linear(dim, dim, bias=False)
         widths = (8 * dim, *sizes.rank_hidden)
         self.norm = nn.LayerNorm(8 * dim)
-        self.hidden = nn.ModuleList([nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False)])
+        self.hidden = nn.ModuleList([nn.Linear(a, b) for a, b in itertools.pairwise(widths)])
         self.direct_item_features = nn.Linear(sizes.item_features, widths[1], bias=False)
         self.logit = nn.Linear(widths[-1], 1)
 
-    def forward(self, histories: Histories, row_B: Tensor, item_BK: Tensor, feature_BKG: Tensor, noise: Noise | None = None) -> Tensor:
+    def forward(
+        self, histories: Histories, row_B: Tensor, item_BK: Tensor, feature_BKG: Tensor, noise: Noise | None = None
+    ) -> Tensor:
         """Return logit_BK of candidates `item_BK` for the histories at `row_B`, with item features as of the moment."""
         event_HLD = self.tokens(self.item(histories.item_HL), histories)
-        present_HL = histories.present_HL
+        present_HL = histories.present
         long_HD = event_HLD.sum(1) / present_HL.sum(1).clamp(min=1)[:, None]
         asked_HD = self.scenario(histories.scenario_H) + self.user_features(histories.user_HF)
         recent = self.sizes.rank_recent
@@ -46,7 +51,16 @@ class Ranker(nn.Module):
         short_BKD = _attend(item_BKD, key_HRD[row_B], recent_HRD[row_B], present_HL[:, -recent:][row_B])
         long_BKD = long_HD[row_B][:, None].expand_as(item_BKD)
         asked_BKD = asked_HD[row_B][:, None].expand_as(item_BKD)
-        crossed = [item_BKD, short_BKD, long_BKD, asked_BKD, item_BKD * short_BKD, item_BKD * long_BKD, item_BKD * asked_BKD, short_BKD * asked_BKD]
+        crossed = [
+            item_BKD,
+            short_BKD,
+            long_BKD,
+            asked_BKD,
+            item_BKD * short_BKD,
+            item_BKD * long_BKD,
+            item_BKD * asked_BKD,
+            short_BKD * asked_BKD,
+        ]
         hidden_BKW = self.norm(torch.cat(crossed, dim=-1))
         for place, layer in enumerate(self.hidden):
             direct: Tensor | float = self.direct_item_features(feature_BKG) if place == 0 else 0.0

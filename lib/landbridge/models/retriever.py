@@ -23,7 +23,8 @@ RECENT = 10
 class Retriever(nn.Module):
     """score(u, i) = user . item / temperature + bias, so that a whole catalogue is one matrix product.
 
-    Vectors have the width W = dim + 1: the last place of an item is its bias, of a user a one. Item features enter linearly:
+    Vectors have the width W = dim + 1: the last place of an item is its bias, of a user a one. Item features enter
+    linearly:
     log counts as a popularity prior, and how much of it each user follows.
     """
 

@@ -31,14 +31,29 @@ class Sizes:
         """Return the sizes of a configuration's networks over vocabularies of these sizes."""
         retriever, ranker = config.retriever, config.ranker
         return cls(
-            items, scenarios, types, user_features, item_features,
-            retriever.dim, retriever.layers, retriever.heads, retriever.dropout,
-            ranker.dim, tuple(ranker.hidden), ranker.recent, ranker.dropout)
+            items,
+            scenarios,
+            types,
+            user_features,
+            item_features,
+            retriever.dim,
+            retriever.layers,
+            retriever.heads,
+            retriever.dropout,
+            ranker.dim,
+            tuple(ranker.hidden),
+            ranker.recent,
+            ranker.dropout,
+        )
 
     def grown(self, other: Sizes) -> Sizes:
         """These sizes with the vocabularies of `other` where those are larger."""
-        return replace(self, items=max(self.items, other.items), scenarios=max(self.scenarios, other.scenarios),
-                       types=max(self.types, other.types))
+        return replace(
+            self,
+            items=max(self.items, other.items),
+            scenarios=max(self.scenarios, other.scenarios),
+            types=max(self.types, other.types),
+        )
 
     def compatible(self, other: Sizes) -> bool:
         """Whether weights of one fit the other, new vocabulary rows aside."""
@@ -52,5 +67,7 @@ class Sizes:
     def from_json(cls, values: dict[str, Any]) -> Self:
         """Read what `to_json` gave."""
         known = {field.name for field in fields(cls)}
-        given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known}
+        given: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known
+        }
         return cls(**given)

@@ -1,4 +1,6 @@
-"""A fit that is on its way, kept after every epoch: weights, the optimizer's state and the losses, so that a resumed fit is the same fit."""
+"""A fit that is on its way, kept after every epoch: weights, the optimizer's state and the losses, so that a
+resumed fit is the same fit.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,11 @@ class Checkpoints:
             except (OSError, ValueError):
                 continue
             if meta["fingerprint"] == self.fingerprint and meta["network"] in NAMES:
-                return {**meta, "networks": Networks.load(folder), "optimizer": load_file(folder / "optimizer.safetensors")}
+                return {
+                    **meta,
+                    "networks": Networks.load(folder),
+                    "optimizer": load_file(folder / "optimizer.safetensors"),
+                }
         return None
 
     def clear(self) -> None:
@@ -64,8 +70,12 @@ def losses_of(rows: list[list[Any]], contender: str, scope: str, fit: str) -> li
 
 def optimizer_state(loop: Loop) -> dict[str, Tensor]:
     """Return Adam's state by the parameter's number."""
-    return {f"{number}.{name}": loop.optimizer.state[value][name].detach().clone().contiguous()
-            for number, value in enumerate(loop.parameters) if value in loop.optimizer.state for name in STATE}
+    return {
+        f"{number}.{name}": loop.optimizer.state[value][name].detach().clone().contiguous()
+        for number, value in enumerate(loop.parameters)
+        if value in loop.optimizer.state
+        for name in STATE
+    }
 
 
 def set_optimizer_state(loop: Loop, state: dict[str, Tensor]) -> None:

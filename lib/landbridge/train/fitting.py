@@ -45,8 +45,14 @@ class Bench:
     def sizes(self) -> Sizes:
         """The sizes of tonight's networks."""
         size = self.assembler.vocabulary.size
-        return Sizes.of(self.job.config, size("item_id"), size("scenario"), size("event_type"),
-                        self.assembler.n_user_features, self.assembler.n_item_features)
+        return Sizes.of(
+            self.job.config,
+            size("item_id"),
+            size("scenario"),
+            size("event_type"),
+            self.assembler.n_user_features,
+            self.assembler.n_item_features,
+        )
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,11 @@ class Chain:
 
     def _stage(self, fit: Fit, networks: Networks | None) -> Stage:
         job, days, warm = self.bench.job, self.bench.job.days, self.unit.warm
-        before: dict[Fit, dt.date] = {"A": days.first - dt.timedelta(days=1), "B": days.train_until, "C": days.validation_until}
+        before: dict[Fit, dt.date] = {
+            "A": days.first - dt.timedelta(days=1),
+            "B": days.train_until,
+            "C": days.validation_until,
+        }
         if networks is not None:
             return Stage(fit, before[fit], days.until(fit), networks, True)
         if warm is not None:
@@ -105,7 +115,9 @@ class Chain:
 
     def _start(self) -> Networks:
         config, scenario = self.bench.job.config, self._scenario
-        source = self.bench.job.fit_folder("A", replace(self.unit, contender="target_only", scope=config.transfer.source))
+        source = self.bench.job.fit_folder(
+            "A", replace(self.unit, contender="target_only", scope=config.transfer.source)
+        )
         networks = load_networks(source) if self.strategy.crosses and source.exists() else None
         crossing = Crossing(scenario(config.transfer.source), scenario(self.unit.scope))
         return self.strategy.start(networks, self.bench.sizes(), config.seed, crossing)
@@ -116,14 +128,19 @@ class Chain:
     def _fit(self, stage: Stage) -> Networks:
         job, started = self.bench.job, time.monotonic()
         shards = self.store.shards(self.unit.scope, stage.since, stage.until)
-        drawn = Distribution.fit(self.bench.assembler.items, job.config.negatives, self._scenario(self.unit.scope), stage.until)
-        kept = Checkpoints(job.models / "checkpoints" / f"{stage.fit}-{scope_folder(self.unit.scope)}-{self.unit.contender}", job.fingerprint)
+        drawn = Distribution.fit(
+            self.bench.assembler.items, job.config.negatives, self._scenario(self.unit.scope), stage.until
+        )
+        kept = Checkpoints(
+            job.models / "checkpoints" / f"{stage.fit}-{scope_folder(self.unit.scope)}-{self.unit.contender}",
+            job.fingerprint,
+        )
         saved = kept.read()
         networks, self._losses = stage.networks, []
         if saved is not None:
             networks = saved["networks"]
             self._losses = losses_of(saved["losses"], self.unit.contender, self.unit.scope, stage.fit)
-        for name in NAMES[NAMES.index(saved["network"]) if saved else 0:]:
+        for name in NAMES[NAMES.index(saved["network"]) if saved else 0 :]:
             loop = self._loop(name, networks, shards, drawn, stage)
             resumed = saved if saved is not None and saved["network"] == name else None
             if resumed is not None:
@@ -133,8 +150,16 @@ class Chain:
         if self.ranks.leads:
             self._save(stage, networks, drawn, shards.total)
             kept.clear()
-            self.bench.progress.tell("fit", unit=self.unit.title, contender=self.unit.contender, scope=self.unit.scope, fit=stage.fit,
-                                     examples=shards.total, steps=len(self._losses), seconds=round(time.monotonic() - started, 3))
+            self.bench.progress.tell(
+                "fit",
+                unit=self.unit.title,
+                contender=self.unit.contender,
+                scope=self.unit.scope,
+                fit=stage.fit,
+                examples=shards.total,
+                steps=len(self._losses),
+                seconds=round(time.monotonic() - started, 3),
+            )
         return networks
 
     def _keep(self, kept: Checkpoints, networks: Networks, loop: Loop) -> _Keeper:
@@ -149,7 +174,15 @@ class Chain:
         rate = config.transfer.learning_rate if self.strategy.crosses else settings.learning_rate
         epochs = settings.epochs if pretraining else config.transfer.epochs
         batch = settings.batch if pretraining else config.transfer.batch
-        loader = Loader(shards, bench.assembler, drawn, batch, seed, config.ranker.negatives if name == "ranker" else 0, self.own_only)
+        loader = Loader(
+            shards,
+            bench.assembler,
+            drawn,
+            batch,
+            seed,
+            config.ranker.negatives if name == "ranker" else 0,
+            self.own_only,
+        )
         objective: Objective
         if name == "retriever":
             objective = Retrieving(networks.retriever, loader, seed, config.retriever.negatives, shards.scenario)
@@ -165,9 +198,18 @@ class Chain:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(loss.row() for loss in self._losses), encoding="utf-8")
         logq_I = drawn.log_q(np.arange(networks.sizes.items, dtype=np.int32))
-        meta = {"contender": unit.contender, "scope": unit.scope, "fit": stage.fit, "until": stage.until.isoformat(),
-                "since": stage.since.isoformat(), "examples": examples, "continued": stage.continued,
-                "fingerprint": job.fingerprint, "recipe": job.recipe, "crosses": self.strategy.crosses}
+        meta = {
+            "contender": unit.contender,
+            "scope": unit.scope,
+            "fit": stage.fit,
+            "until": stage.until.isoformat(),
+            "since": stage.since.isoformat(),
+            "examples": examples,
+            "continued": stage.continued,
+            "fingerprint": job.fingerprint,
+            "recipe": job.recipe,
+            "crosses": self.strategy.crosses,
+        }
         save_fitted(NetworkFitted(networks, self.own_only, logq_I), job.fit_folder(stage.fit, unit), meta)
 
 
@@ -190,5 +232,7 @@ def load_networks(folder: Path) -> Networks:
     """Return the networks of a saved fit."""
     fitted = load_fitted(folder)
     if not isinstance(fitted, NetworkFitted):
-        raise TrainError(f"{folder} holds no networks but a contender of kind {fitted.kind}; remove the folder and run the step again")
+        raise TrainError(
+            f"{folder} holds no networks but a contender of kind {fitted.kind}; remove it and run the step again"
+        )
     return fitted.networks

@@ -1,4 +1,6 @@
-"""The description of a training job: one JSON file that every process reads. It names pinned table versions and what to fit."""
+"""The description of a training job: one JSON file that every process reads. It names pinned table versions and
+what to fit.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from landbridge.contenders.folder import scope_folder
 from landbridge.lake.lake import Lake
 
 _CLOUD = ("AWS_", "AZURE_", "GOOGLE_")
-"""Environment variables that reach an object store; they travel in the job file, which nobody else may read, not on a command line."""
+"""Environment variables that reach an object store; they travel in the job file, which nobody else may read, not
+on a command line."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class Warm:
 class Unit:
     """One contender of one scope, through its fits A, B, C.
 
-    `network` says whether it is fitted by steps; then `split` says whether all ranks share it. `done` are fits that a run of the same
+    `network` says whether it is fitted by steps; then `split` says whether all ranks share it. `done` are fits
+    that a run of the same
     fingerprint has ended. `cost` orders the units when they are dealt out; it is in seconds of one core, roughly.
     """
 
@@ -94,9 +98,17 @@ class Job:
         # Raw columns are never read here, and so the key of their pseudonyms stays away.
         config["data"]["pseudonyms"] = None
         tree = {
-            "step": self.step, "ds": self.ds.isoformat(), "config": config, "models": str(self.models.resolve()),
-            "versions": dict(self.versions), "fingerprint": self.fingerprint, "recipe": self.recipe,
-            "units": [asdict(unit) for unit in self.units], "parent": dict(self.parent), "environment": environment}
+            "step": self.step,
+            "ds": self.ds.isoformat(),
+            "config": config,
+            "models": str(self.models.resolve()),
+            "versions": dict(self.versions),
+            "fingerprint": self.fingerprint,
+            "recipe": self.recipe,
+            "units": [asdict(unit) for unit in self.units],
+            "parent": dict(self.parent),
+            "environment": environment,
+        }
         file.unlink(missing_ok=True)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
             json.dump(tree, out, indent=1, sort_keys=True)
@@ -106,8 +118,17 @@ class Job:
         """Read what `write` wrote, and set the environment that it carries."""
         tree = json.loads(file.read_text(encoding="utf-8"))
         os.environ.update(tree["environment"])
-        return cls(tree["step"], dt.date.fromisoformat(tree["ds"]), Config.model_validate(tree["config"]), Path(tree["models"]),
-                   tree["versions"], tree["fingerprint"], tree["recipe"], tuple(_unit(unit) for unit in tree["units"]), tree["parent"])
+        return cls(
+            tree["step"],
+            dt.date.fromisoformat(tree["ds"]),
+            Config.model_validate(tree["config"]),
+            Path(tree["models"]),
+            tree["versions"],
+            tree["fingerprint"],
+            tree["recipe"],
+            tuple(_unit(unit) for unit in tree["units"]),
+            tree["parent"],
+        )
 
 
 def _unit(tree: dict[str, Any]) -> Unit:
@@ -120,7 +141,9 @@ def deal(units: tuple[Unit, ...], ranks: int) -> list[list[Unit]]:
     """Return the units that are not split, dealt out whole: the longest first, each to the rank with the least work."""
     hands: list[list[Unit]] = [[] for _ in range(ranks)]
     load = [0.0] * ranks
-    for unit in sorted((unit for unit in units if not unit.split), key=lambda unit: (-unit.cost, unit.contender, unit.scope)):
+    for unit in sorted(
+        (unit for unit in units if not unit.split), key=lambda unit: (-unit.cost, unit.contender, unit.scope)
+    ):
         rank = load.index(min(load))
         hands[rank].append(unit)
         load[rank] += unit.cost

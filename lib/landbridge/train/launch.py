@@ -42,7 +42,10 @@ def launch(job: Job, log: Path, say: Callable[[str], None]) -> Follower:
     job.write(file)
     kind = train.launcher
     if kind != "process" and not horovod_found():
-        say(f"  Horovod is not installed, so {job.step} trains in one process; `make setup` with a C++ compiler builds it")
+        say(
+            f"  Horovod is not installed, so {job.step} trains in one process; "
+            "`make setup` with a C++ compiler builds it"
+        )
         kind = "process"
     try:
         if kind == "spark":
@@ -50,7 +53,11 @@ def launch(job: Job, log: Path, say: Callable[[str], None]) -> Follower:
 
             run_on_spark(file, job, follower, log, environment(True))
         else:
-            command = horovod_command(train, [sys.executable, "-m", WORKER, str(file)]) if kind == "horovod" else [sys.executable, "-m", WORKER, str(file)]
+            command = (
+                horovod_command(train, [sys.executable, "-m", WORKER, str(file)])
+                if kind == "horovod"
+                else [sys.executable, "-m", WORKER, str(file)]
+            )
             follow(command, environment(kind == "horovod"), log, follower, job.step)
     finally:
         file.unlink(missing_ok=True)
@@ -60,15 +67,23 @@ def launch(job: Job, log: Path, say: Callable[[str], None]) -> Follower:
 def horovod_found() -> bool:
     """Whether Horovod with its torch part is installed; nothing of it is imported."""
     spec = importlib.util.find_spec("horovod")
-    return spec is not None and any(any(Path(folder).glob("torch/mpi_lib*.so")) for folder in spec.submodule_search_locations or ())
+    return spec is not None and any(
+        any(Path(folder).glob("torch/mpi_lib*.so")) for folder in spec.submodule_search_locations or ()
+    )
 
 
 def environment(horovod: bool) -> dict[str, str]:
-    """Return the environment of a training process: little of ours, because horovodrun writes it on command lines that others can read."""
-    kept = {key: value for key, value in os.environ.items() if key in _PASSED or key.startswith(("LC_", "HOROVOD_", "LANDBRIDGE_"))}
+    """Return the environment of a training process: little of ours, because horovodrun writes it on command lines
+    that others can read.
+    """
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key in _PASSED or key.startswith(("LC_", "HOROVOD_", "LANDBRIDGE_"))
+    }
     package = str(Path(landbridge.__file__).parents[1])
     paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     own = {"LANDBRIDGE_HOROVOD": "1"} if horovod else {}
     return {**kept, **threads, **own, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYTHONUNBUFFERED": "1"}
 
@@ -77,7 +92,9 @@ def follow(command: list[str], env: dict[str, str], log: Path, follower: Followe
     """Run a command with all its output in the log; end it if we are interrupted; raise if it fails."""
     begin = log.stat().st_size if log.exists() else 0
     with log.open("ab") as output:
-        process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
     try:
         while process.poll() is None:
             follower.follow()
@@ -115,5 +132,7 @@ def failure(step: str, code: int, follower: Follower, log: Path, begin: int) -> 
     if ours:
         return f"a training process of {step} ended: {ours[0]} (log: {log})"
     tail = "\n".join(text[-TAIL:])
-    return (f"the training processes of {step} failed (exit code {code}), perhaps killed or out of memory; "
-            f"run the same command to resume. The end of {log}:\n{tail}")
+    return (
+        f"the training processes of {step} failed (exit code {code}), perhaps killed or out of memory; "
+        f"run the same command to resume. The end of {log}:\n{tail}"
+    )

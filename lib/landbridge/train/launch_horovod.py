@@ -8,8 +8,22 @@ from landbridge.config.place import Train
 
 
 def horovod_command(train: Train, worker: list[str]) -> list[str]:
-    """Return horovodrun's command line. On this machine the ranks and their rendezvous speak through the loopback interface only."""
+    """Return horovodrun's command line. On this machine the ranks and their rendezvous speak through the loopback
+    interface only.
+    """
     hosts = train.hosts or f"localhost:{train.processes}"
     network = [] if train.hosts else ["--network-interfaces", "lo"]
-    return [sys.executable, "-m", "horovod.runner.launch", "-np", str(train.processes), "-H", hosts, "--gloo", *network,
-            "--start-timeout", str(train.start_seconds), *worker]
+    return [
+        sys.executable,
+        "-m",
+        "horovod.runner.launch",
+        "-np",
+        str(train.processes),
+        "-H",
+        hosts,
+        "--gloo",
+        *network,
+        "--start-timeout",
+        str(train.start_seconds),
+        *worker,
+    ]

@@ -1,4 +1,6 @@
-"""Ranks on Spark's executors, by ``horovod.spark.run``; the one file of training that needs Spark, imported only by its launcher."""
+"""Ranks on Spark's executors, by ``horovod.spark.run``; the one file of training that needs Spark, imported only
+by its launcher.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ POLL = 0.1
 
 
 def run_on_spark(file: Path, job: Job, follower: Follower, log: Path, env: dict[str, str]) -> None:
-    """Run the job in `train.processes` tasks of the active Spark application; the folder of models must be shared by all machines.
+    """Run the job in `train.processes` tasks of the active Spark application; the folder of models must be shared
+    by all machines.
 
     Raises
     ------
@@ -30,8 +33,16 @@ def run_on_spark(file: Path, job: Job, follower: Follower, log: Path, env: dict[
         try:
             with log.open("a", encoding="utf-8") as output:
                 # `env` replaces the environment of the ranks.
-                horovod.spark.run(_rank, args=(str(file),), num_proc=job.config.train.processes, env={**os.environ, **env},
-                                  start_timeout=job.config.train.start_seconds, use_gloo=True, stdout=output, stderr=output)
+                horovod.spark.run(
+                    _rank,
+                    args=(str(file),),
+                    num_proc=job.config.train.processes,
+                    env={**os.environ, **env},
+                    start_timeout=job.config.train.start_seconds,
+                    use_gloo=True,
+                    stdout=output,
+                    stderr=output,
+                )
         except BaseException as error:
             failures.append(error)
 

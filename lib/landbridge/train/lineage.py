@@ -1,4 +1,6 @@
-"""From which earlier night a fit A continues. The lineages of A, B and C are kept apart: tomorrow's A starts from tonight's A."""
+"""From which earlier night a fit A continues. The lineages of A, B and C are kept apart: tomorrow's A starts from
+tonight's A.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,20 @@ from landbridge.train.job import Warm
 
 
 def recipe(config: Config) -> str:
-    """Return a hash of what shapes the networks and what they learn from; only fits of one recipe continue each other."""
-    tree = config.model_dump(mode="json", include={"name", "data", "features", "split", "transfer", "retriever", "ranker", "negatives", "seed"})
+    """Return a hash of what shapes the networks and what they learn from; only fits of one recipe continue each
+    other.
+    """
+    tree = config.model_dump(
+        mode="json",
+        include={"name", "data", "features", "split", "transfer", "retriever", "ranker", "negatives", "seed"},
+    )
     tree["data"].pop("pseudonyms")
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def predecessor(models: Path, ds: dt.date, recipe: str, scope: str, contender: str, train_until: dt.date) -> tuple[Warm | None, str]:
+def predecessor(
+    models: Path, ds: dt.date, recipe: str, scope: str, contender: str, train_until: dt.date
+) -> tuple[Warm | None, str]:
     """Return the nearest earlier night's fit A that can be continued, or None, and why.
 
     Parameters

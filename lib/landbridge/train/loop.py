@@ -49,14 +49,24 @@ class Loss:
     def row(self) -> str:
         """A line of the losses file: enough digits to give the number back."""
         place = self.place
-        return f"{place.network},{place.contender},\"{place.scope}\",{place.fit},{self.epoch},{self.step},{self.loss:.9g}\n"
+        return (
+            f'{place.network},{place.contender},"{place.scope}",{place.fit},{self.epoch},{self.step},{self.loss:.9g}\n'
+        )
 
 
 class Loop:
     """Fits one network by steps. `optimizer` holds its state between epochs, so that a checkpoint can carry it."""
 
-    def __init__(self, place: Place, objective: Objective, groups: list[dict[str, Any]], epochs: int, ranks: Ranks, watch: Watch,
-                 progress: Progress) -> None:
+    def __init__(
+        self,
+        place: Place,
+        objective: Objective,
+        groups: list[dict[str, Any]],
+        epochs: int,
+        ranks: Ranks,
+        watch: Watch,
+        progress: Progress,
+    ) -> None:
         self.place, self.objective, self.epochs = place, objective, epochs
         self.ranks, self.watch, self.progress = ranks, watch, progress
         self.steps = objective.loader.steps
@@ -75,22 +85,35 @@ class Loop:
                 started = time.monotonic()
                 loss_sum, weight = self.objective.loss(batch, epoch)
                 loss = self._update(loss_sum, weight, epoch, batch.step)
-                self.watch.beat(f"{self.place.network} {self.place.unit} fit {self.place.fit} epoch {epoch} step {batch.step}")
+                self.watch.beat(
+                    f"{self.place.network} {self.place.unit} fit {self.place.fit} epoch {epoch} step {batch.step}"
+                )
                 if self.ranks.leads:
                     self.progress.step(
-                        network=self.place.network, unit=self.place.unit, fit=self.place.fit, epoch=epoch, epochs=self.epochs,
-                        step=batch.step, steps=self.steps, loss=loss, rate=batch.total / (time.monotonic() - started))
+                        network=self.place.network,
+                        unit=self.place.unit,
+                        fit=self.place.fit,
+                        epoch=epoch,
+                        epochs=self.epochs,
+                        step=batch.step,
+                        steps=self.steps,
+                        loss=loss,
+                        rate=batch.total / (time.monotonic() - started),
+                    )
             after_epoch(epoch)
 
     def _update(self, loss_sum: Tensor, weight: float, epoch: int, step: int) -> float:
         """Move the weights by the gradient of the mean loss over all ranks; return that loss.
 
-        Losses are summed, not averaged, before the allreduce: so the gradient does not depend on how examples lie on ranks.
+        Losses are summed, not averaged, before the allreduce: so the gradient does not depend on how examples lie
+        on ranks.
         """
         self.optimizer.zero_grad(set_to_none=True)
         loss_sum.backward()  # type: ignore[no-untyped-call]
         gradients = [torch.zeros_like(value) if value.grad is None else value.grad for value in self.parameters]
-        flat = torch.cat([*(gradient.reshape(-1) for gradient in gradients), torch.stack([loss_sum.detach(), torch.tensor(weight)])])
+        flat = torch.cat(
+            [*(gradient.reshape(-1) for gradient in gradients), torch.stack([loss_sum.detach(), torch.tensor(weight)])]
+        )
         flat = self.ranks.sum_(flat)
         total, weights = flat[-2].item(), flat[-1].item()
         if weights == 0.0:
@@ -107,7 +130,7 @@ class Loop:
     def _set_gradients(self, flat: Tensor) -> None:
         at = 0
         for value in self.parameters:
-            value.grad = flat[at:at + value.numel()].view_as(value)
+            value.grad = flat[at : at + value.numel()].view_as(value)
             at += value.numel()
 
     def _set_rate(self, epoch: int, step: int) -> None:
@@ -123,11 +146,14 @@ class Loop:
         at = 0
         with torch.no_grad():
             for value in self.parameters:
-                value.copy_(flat[at:at + value.numel()].view_as(value))
+                value.copy_(flat[at : at + value.numel()].view_as(value))
                 at += value.numel()
 
     def _not_finite(self, loss: float, epoch: int, step: int) -> str:
         place = self.place
         where = f"the {place.network} of {place.unit}, fit {place.fit}, epoch {epoch}, step {step}"
         what = f"the loss is {loss}" if loss != loss or abs(loss) == float("inf") else "the gradient is not finite"
-        return f"{what} in {where}; nothing was updated. Lower {place.network}.learning_rate, or look for values that are not finite in the features"
+        return (
+            f"{what} in {where}; nothing was updated. "
+            f"Lower {place.network}.learning_rate, or look for values that are not finite in the features"
+        )

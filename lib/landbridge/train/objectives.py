@@ -60,8 +60,15 @@ class Retrieving(Objective):
         score_HN = self.network.scores(user_HW, shared_N, self._as_of(batch, drawn))
         # A rank without examples has one row of padding, of which the store knows nothing.
         blocked_HN = self.loader.had(batch, drawn) if len(batch.history_H) else np.zeros(score_HN.shape, np.bool_)
-        loss_B = sampled_softmax((user_HW[row_B] * positive_BW).sum(1), score_HN, row_B, item_B, shared_N, torch.from_numpy(logq),
-                                 torch.from_numpy(blocked_HN))
+        loss_B = sampled_softmax(
+            (user_HW[row_B] * positive_BW).sum(1),
+            score_HN,
+            row_B,
+            item_B,
+            shared_N,
+            torch.from_numpy(logq),
+            torch.from_numpy(blocked_HN),
+        )
         return (loss_B * weight_B).sum(), float(weight_B.sum())
 
     def _as_of(self, batch: Batch, drawn: NDArray[np.int32]) -> Tensor:
@@ -106,6 +113,8 @@ class Ranking(Objective):
         drawn_BN = (batch.negative_weight_BN > 0) & label_B[:, None]
         counted_BK = torch.from_numpy(np.concatenate([np.ones((len(label_B), 1), bool), drawn_BN], axis=1))
         noise = Noise(histories.keys(), self.seed, epoch, batch.step)
-        logit_BK = self.network(histories, torch.from_numpy(batch.pointer_B), item_BK, torch.from_numpy(batch.feature_BNG), noise)
+        logit_BK = self.network(
+            histories, torch.from_numpy(batch.pointer_B), item_BK, torch.from_numpy(batch.feature_BNG), noise
+        )
         loss_B = binary(logit_BK, torch.from_numpy(label_B.astype(np.float32)), counted_BK)
         return (loss_B * weight_B).sum(), float(weight_B.sum())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,12 +26,20 @@ def finished(job: Job, follower: Follower, why: Mapping[str, str], launcher: str
     losses = write_losses(job)
     picture = plot(losses, job.models / f"losses-{job.step}.png", f"{job.step} {job.ds}")
     fits = follower.of("fit")
+    networks = sorted((fit for fit in fits if fit["steps"]), key=lambda fit: (fit["unit"], fit["fit"]))
+    closed = [fit["seconds"] for fit in fits if not fit["steps"]]
     notes: dict[str, Any] = {
-        "launcher": launcher, "processes": processes,
-        "examples": sum(fit["examples"] for fit in fits if fit["steps"]), "steps": sum(fit["steps"] for fit in fits),
-        "seconds": {f"{fit['unit']} {fit['fit']}": fit["seconds"] for fit in sorted(fits, key=lambda fit: (fit["unit"], fit["fit"]))},
-        "fitted": len(fits), "skipped": sum(len(unit.done) for unit in job.units), "warm": dict(why),
-        "left_out": [event["text"] for event in follower.of("note")]}
+        "launcher": launcher,
+        "processes": processes,
+        "examples": sum(fit["examples"] for fit in networks),
+        "steps": sum(fit["steps"] for fit in networks),
+        "seconds": {f"{fit['unit']} {fit['fit']}": fit["seconds"] for fit in networks},
+        "fitted": len(fits),
+        "closed_forms": {"fits": len(closed), "seconds": round(sum(closed), 3)},
+        "skipped": sum(len(unit.done) for unit in job.units),
+        "warm": dict(why),
+        "left_out": [event["text"] for event in follower.of("note")],
+    }
     return Outcome(notes, last_losses(losses), tuple(path for path in (losses, picture) if path.exists()))
 
 
@@ -41,8 +48,10 @@ def write_losses(job: Job) -> Path:
     file = job.models / f"losses-{job.step}.csv"
     parts = [job.losses_file(fit, unit) for unit in job.units if unit.network for fit in FITS]
     work = file.with_suffix(".tmp")
-    work.write_text(HEADER + "".join(part.read_text(encoding="utf-8") for part in parts if part.exists()), encoding="utf-8")
-    os.replace(work, file)
+    work.write_text(
+        HEADER + "".join(part.read_text(encoding="utf-8") for part in parts if part.exists()), encoding="utf-8"
+    )
+    work.replace(file)
     return file
 
 
@@ -55,7 +64,9 @@ def last_losses(file: Path) -> dict[str, float]:
         if int(row["epoch"]) > epoch:
             values = []
         kept[key] = (int(row["epoch"]), [*values, float(row["loss"])])
-    return {f"loss/{'/'.join(_plain(part) for part in key)}": sum(values) / len(values) for key, (_, values) in kept.items()}
+    return {
+        f"loss/{'/'.join(_plain(part) for part in key)}": sum(values) / len(values) for key, (_, values) in kept.items()
+    }
 
 
 def plot(losses: Path, file: Path, title: str) -> Path:
@@ -82,7 +93,10 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 
 def _smooth(values: list[float]) -> list[float]:
-    return [sum(values[max(0, at - SMOOTHED):at + 1]) / len(values[max(0, at - SMOOTHED):at + 1]) for at in range(len(values))]
+    return [
+        sum(values[max(0, at - SMOOTHED) : at + 1]) / len(values[max(0, at - SMOOTHED) : at + 1])
+        for at in range(len(values))
+    ]
 
 
 def _plain(text: str) -> str:

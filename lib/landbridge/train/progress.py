@@ -1,4 +1,6 @@
-"""What the processes tell while they train: JSON lines in a file, and the readable lines that the launcher makes of them."""
+"""What the processes tell while they train: JSON lines in a file, and the readable lines that the launcher makes
+of them.
+"""
 
 from __future__ import annotations
 
@@ -79,8 +81,10 @@ class Follower:
 def readable(event: dict[str, Any]) -> str:
     """Return an event as a person reads it; empty for what is not shown."""
     if event["kind"] == "step":
-        return (f"  {event['network']} {event['unit']} fit {event['fit']} epoch {event['epoch'] + 1}/{event['epochs']} "
-                f"step {event['step'] + 1}/{event['steps']} loss {event['loss']:.4f} {event['rate']:,.0f} examples/s")
+        return (
+            f"  {event['network']} {event['unit']} fit {event['fit']} epoch {event['epoch'] + 1}/{event['epochs']} "
+            f"step {event['step'] + 1}/{event['steps']} loss {event['loss']:.4f} {event['rate']:,.0f} examples/s"
+        )
     if event["kind"] == "fit":
         return f"  {event['unit']} fit {event['fit']} done: {event['examples']:,} examples in {event['seconds']:.1f} s"
     return ""

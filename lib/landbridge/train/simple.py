@@ -38,11 +38,27 @@ class Simple:
             if reason is not None:
                 self.bench.progress.tell("note", text=reason)
                 continue
-            meta = {"contender": unit.contender, "scope": unit.scope, "fit": fit, "until": until.isoformat(), "examples": count(view),
-                    "fingerprint": job.fingerprint, "recipe": job.recipe, "crosses": contender.crosses}
+            meta = {
+                "contender": unit.contender,
+                "scope": unit.scope,
+                "fit": fit,
+                "until": until.isoformat(),
+                "examples": count(view),
+                "fingerprint": job.fingerprint,
+                "recipe": job.recipe,
+                "crosses": contender.crosses,
+            }
             save_fitted(contender.fit(view), job.fit_folder(fit, unit), meta)
-            self.bench.progress.tell("fit", unit=unit.title, contender=unit.contender, scope=unit.scope, fit=fit, examples=meta["examples"],
-                                     steps=0, seconds=round(time.monotonic() - started, 3))
+            self.bench.progress.tell(
+                "fit",
+                unit=unit.title,
+                contender=unit.contender,
+                scope=unit.scope,
+                fit=fit,
+                examples=meta["examples"],
+                steps=0,
+                seconds=round(time.monotonic() - started, 3),
+            )
 
     def _interactions(self) -> Interactions:
         if self._read is None:

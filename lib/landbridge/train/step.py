@@ -18,8 +18,19 @@ from landbridge.train.units import Planned, source_units, target_units
 from landbridge.train.watch import parent_here
 
 TABLES = ("examples", "vocabulary", "statistics")
-SECTIONS = ("data.columns", "features", "split", "transfer", "retriever", "ranker", "negatives", "seed", "days", "train.launcher",
-            "train.processes")
+SECTIONS = (
+    "data.columns",
+    "features",
+    "split",
+    "transfer",
+    "retriever",
+    "ranker",
+    "negatives",
+    "seed",
+    "days",
+    "train.launcher",
+    "train.processes",
+)
 
 
 def pretrain(night: Night) -> Outcome:
@@ -55,7 +66,17 @@ def save_assembler(night: Night) -> None:
 def _run(night: Night, step: str, planned: Planned) -> Outcome:
     launcher, processes = _launcher(night)
     versions = {name: night.lake.version(name) for name in TABLES}
-    job = Job(step, night.ds, night.config, night.models, versions, night.fingerprint, recipe(night.config), planned.units, parent_here())
+    job = Job(
+        step,
+        night.ds,
+        night.config,
+        night.models,
+        versions,
+        night.fingerprint,
+        recipe(night.config),
+        planned.units,
+        parent_here(),
+    )
     if night.again:
         shutil.rmtree(night.models / "checkpoints", ignore_errors=True)
     for title, why in planned.why.items():

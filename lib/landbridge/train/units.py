@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
-from landbridge.config.days import FITS
+from landbridge.config.days import FITS, days_of
 from landbridge.contenders.base import ALL
 from landbridge.contenders.folder import read_meta, scope_folder
 from landbridge.contenders.simple import all_simple
@@ -16,11 +16,11 @@ from landbridge.errors import DataError, LakeError
 from landbridge.step import Night
 from landbridge.train.job import Unit, Warm
 from landbridge.train.lineage import predecessor, recipe
-from landbridge.config.days import days_of
 from landbridge.transfer import TargetOnly
 
 STEP_COST = 2e-4
-"""Seconds that one example costs a network in an epoch, and what a closed form costs, measured on one core; they only order the units."""
+"""Seconds that one example costs a network in an epoch, and what a closed form costs, measured on one core; they
+only order the units."""
 CUBE_COST = 2e-10
 FIT_COST = 0.5
 
@@ -35,7 +35,9 @@ class Planned:
 
 def counts(night: Night) -> dict[str, int]:
     """Return the events of every scenario up to ds, by scenario, ascending."""
-    rows = night.lake.read("statistics", until=night.ds, columns=["scenario", "count"], where=pc.field("feature") == "item")
+    rows = night.lake.read(
+        "statistics", until=night.ds, columns=["scenario", "count"], where=pc.field("feature") == "item"
+    )
     summed = rows.group_by("scenario").aggregate([("count", "sum")]).sort_by("scenario").to_pydict()
     return dict(zip(summed["scenario"], summed["count_sum"], strict=True))
 
@@ -50,7 +52,10 @@ def source_units(night: Night) -> Planned:
     """
     source, examples = night.config.transfer.source, counts(night)
     if source not in examples:
-        raise DataError(f"transfer.source {source!r} has no events up to {night.ds}; scenarios with events: {', '.join(examples) or 'none'}")
+        raise DataError(
+            f"transfer.source {source!r} has no events up to {night.ds}; "
+            f"scenarios with events: {', '.join(examples) or 'none'}"
+        )
     return _networks(night, [(TargetOnly.name, source, examples[source], True)])
 
 
@@ -59,7 +64,11 @@ def target_units(night: Night) -> Planned:
     config, examples = night.config, counts(night)
     targets = [scenario for scenario in examples if scenario != config.transfer.source]
     names = (TargetOnly.name, config.transfer.strategy)
-    wanted = [(name, target, examples[target], examples[target] > config.transfer.split_above) for target in targets for name in names]
+    wanted = [
+        (name, target, examples[target], examples[target] > config.transfer.split_above)
+        for target in targets
+        for name in names
+    ]
     networks = _networks(night, wanted)
     simple = []
     for contender in all_simple(config):

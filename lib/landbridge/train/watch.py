@@ -21,7 +21,9 @@ INTERVAL = 0.5
 
 
 class Watch:
-    """Ends this process by SIGKILL, with a sentence on standard error, once `beat` has not been called for `stall_seconds`."""
+    """Ends this process by SIGKILL, with a sentence on standard error, once `beat` has not been called for
+    `stall_seconds`.
+    """
 
     def __init__(self, stall_seconds: float, parent: Mapping[str, Any]) -> None:
         self.stall_seconds, self.parent = stall_seconds, parent
@@ -43,7 +45,10 @@ class Watch:
             time.sleep(INTERVAL)
             waited = time.monotonic() - self._last
             if waited > self.stall_seconds:
-                _die(f"no step for {waited:.0f} seconds while {self.doing}, so this process ends itself (train.stall_seconds is {self.stall_seconds:g})")
+                _die(
+                    f"no step for {waited:.0f} seconds while {self.doing}, so this process ends itself "
+                    f"(train.stall_seconds is {self.stall_seconds:g})"
+                )
             if not alive(self.parent):
                 _die("the process that started this training is gone, so this process ends itself")
 

@@ -1,4 +1,6 @@
-"""One training process: ``python -m landbridge.train.worker JOB``. It reads the job, fits its part, and writes folders."""
+"""One training process: ``python -m landbridge.train.worker JOB``. It reads the job, fits its part, and writes
+folders.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def main() -> int:
 
 
 def run(job: Job, make_ranks: Callable[[], Ranks]) -> int:
-    """Fit everything that falls to this process. An error on purpose is told through the progress file, any other by its traceback."""
+    """Fit everything that falls to this process. An error on purpose is told through the progress file, any other
+    by its traceback.
+    """
     watch = Watch(job.config.train.stall_seconds, job.parent)
     torch.set_num_threads(1)
     ranks = make_ranks()
@@ -84,7 +88,9 @@ def open_store(bench: Bench, units: list[Unit], ranks: Ranks) -> Store:
     if all(unit.warm or unit.done for unit in units):
         since = min(dt.date.fromisoformat(unit.warm.until) if unit.warm else job.days.train_until for unit in units)
     bench.watch.beat("reading the examples")
-    return Store.open(job.lake, bench.assembler, since, job.ds, ranks.rank, ranks.size, sorted({unit.scope for unit in units}))
+    return Store.open(
+        job.lake, bench.assembler, since, job.ds, ranks.rank, ranks.size, sorted({unit.scope for unit in units})
+    )
 
 
 if __name__ == "__main__":

@@ -30,8 +30,12 @@ class Strategy(ABC):
 
     @abstractmethod
     def start(self, source: Networks | None, sizes: Sizes, seed: int, crossing: Crossing) -> Networks:
-        """Return networks of `sizes` to begin from. `source` stays as it is; it is None where nothing was pretrained."""
+        """Return networks of `sizes` to begin from. `source` stays as it is; it is None where nothing was
+        pretrained.
+        """
 
     @abstractmethod
     def groups(self, network: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
-        """Return the optimizer's parameter groups (``params`` and ``lr``); each learned parameter stands in exactly one."""
+        """Return the optimizer's parameter groups (``params`` and ``lr``); each learned parameter stands in
+        exactly one.
+        """

@@ -1,4 +1,6 @@
-"""All weights continue from the source's, with discriminative learning rates (Howard and Ruder 2018, ULMFiT, section 3.2)."""
+"""All weights continue from the source's, with discriminative learning rates (Howard and Ruder 2018, ULMFiT,
+section 3.2).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from landbridge.models.sizes import Sizes
 from landbridge.transfer.base import Crossing, Strategy
 
 TABLE_SHARE = 0.5
-"""Embeddings move at this share of the rate: what a few examples of a target say of an item adds to what the source knows."""
+"""Embeddings move at this share of the rate: what a few examples of a target say of an item adds to what the
+source knows."""
 
 
 class FineTune(Strategy):
@@ -26,11 +29,14 @@ class FineTune(Strategy):
     def start(self, source: Networks | None, sizes: Sizes, seed: int, crossing: Crossing) -> Networks:
         """Return a copy of the source's networks that takes the target for the source.
 
-        The target's scenario begins with the vectors of the source's. The source was fitted alone, so it read its own counts of items only;
+        The target's scenario begins with the vectors of the source's. The source was fitted alone, so it read its
+        own counts of items only;
         the target shares what it learned of them between its own counts and those over all scenarios.
         """
         if source is None:
-            raise TrainError("fine_tune needs the networks of the source, and there are none; run the step pretrain first")
+            raise TrainError(
+                "fine_tune needs the networks of the source, and there are none; run the step pretrain first"
+            )
         networks = source.copy(sizes, seed)
         for name in NAMES:
             _adopt(networks.network(name), crossing)
