@@ -94,6 +94,7 @@ class HistoryEncoder(nn.Module):
         self.layers = nn.ModuleList([Layer(dim, sizes.heads) for _ in range(sizes.layers)])
         self.short_key = nn.Linear(dim, dim, bias=False)
         self.norm = nn.LayerNorm(4 * dim)
+        self.plain = nn.Linear(dim, dim, bias=False)
         self.user = nn.Sequential(nn.Linear(4 * dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
 
     def forward(self, item_HLD: Tensor, histories: Histories, noise: Noise | None) -> Tensor:
@@ -111,7 +112,9 @@ class HistoryEncoder(nn.Module):
         long_HD = _mean(out_HLD, present_HL)
         short_HD = self._short(asked_HD, event_HLD[:, -self.recent :], present_HL[:, -self.recent :])
         user_HW = self.norm(torch.cat([gathered_HD, long_HD, short_HD, asked_HD], dim=1))
-        return torch.as_tensor(self.user(drop(noise, user_HW, "user", self.rate)))
+        # The straight way from items to items, as neighbour methods go it (FISM, Kabbur et al. 2013).
+        plain_HD = (item_HLD * present_HL[..., None]).sum(1) / present_HL.sum(1).clamp(min=1)[:, None] ** 0.5
+        return torch.as_tensor(self.user(drop(noise, user_HW, "user", self.rate)) + self.plain(plain_HD))
 
     def _short(self, asked_HD: Tensor, event_HRD: Tensor, present_HR: Tensor) -> Tensor:
         weight_HR = (self.short_key(event_HRD) * asked_HD[:, None]).sum(-1) / event_HRD.shape[-1] ** 0.5

@@ -48,8 +48,12 @@ def rows(name: str, seed: int, start: int, stop: int, width: int, std: float) ->
 
 
 def initialise(module: nn.Module, seed: int, std: float = 0.1) -> None:
-    """Fill a network's weights: embeddings by row, other matrices by their fan-in; vectors keep their constants."""
+    """Fill a network's weights: embeddings by row, other matrices by their fan-in; biases are 0, other vectors
+    keep theirs.
+    """
     for name, parameter in module.named_parameters():
+        if name.endswith(".bias"):
+            nn.init.zeros_(parameter)
         if parameter.dim() < 2:
             continue
         scale = std if is_table(name) else 1.0 / math.sqrt(parameter.shape[1])
