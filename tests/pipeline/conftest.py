@@ -1,4 +1,4 @@
-"""A small flow of real steps on real Delta tables, written by delta-rs, in a package of its own so that its code can change."""
+"""A small flow of real steps on real Delta tables, in a package of its own so that its code can change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from landbridge.pipeline.code import code_of
 
 ROOT = Path(__file__).parents[2]
 
-FLOW = '''
+FLOW = """
 import datetime as dt
 import os
 import signal
@@ -75,9 +75,9 @@ STEPS = (
     Step("recommend", ("metrics",), ("recommendations",), ("recommend",), recommend),
     Step("report", ("recommendations", "ledger"), (), (), report),
 )
-'''
+"""
 
-RUN = '''
+RUN = """
 import datetime as dt
 import sys
 from landbridge import config
@@ -85,14 +85,29 @@ from landbridge.pipeline.nightly import nightly
 from toyflow.step import STEPS
 nightly(config.load(sys.argv[1], "local", sys.argv[3:]), dt.date.fromisoformat(sys.argv[2]), lambda line: print(line, flush=True),
         [step.name for step in STEPS], steps=STEPS)
-'''
+"""
+
+
+@pytest.fixture(scope="session")
+def tracking_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One database for all: to make one takes seconds."""
+    return tmp_path_factory.mktemp("mlflow") / "mlflow.db"
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Config:
-    return configuration.load(
-        ROOT / "conf" / "online_retail.yaml", "local", [f"root={tmp_path / 'var'}", "train.launcher=process", "train.processes=1"]
-    )
+def settings(tmp_path: Path, tracking_store: Path) -> list[str]:
+    """What the tests override of the retail configuration."""
+    return [
+        f"root={tmp_path / 'var'}",
+        f"tracking.uri=sqlite:///{tracking_store}",
+        "train.launcher=process",
+        "train.processes=1",
+    ]
+
+
+@pytest.fixture
+def config(settings: list[str]) -> Config:
+    return configuration.load(ROOT / "conf" / "online_retail.yaml", "local", settings)
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.pipeline.conftest import ROOT
 
 from landbridge.config.schema import Config
 from landbridge.errors import LakeError, LockedError
 from landbridge.lake.lake import Lake
 from landbridge.pipeline.lease import holder_of, leased
 from landbridge.pipeline.lock import locked
-from tests.pipeline.conftest import ROOT
 
 HOLD = """
 import subprocess, sys, time

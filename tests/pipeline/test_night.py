@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.pipeline.conftest import ROOT, forget
 
 from landbridge import config as configuration
 from landbridge.config.schema import Config
@@ -21,7 +22,6 @@ from landbridge.pipeline.night import Ended, night_of
 from landbridge.pipeline.nightly import nightly
 from landbridge.pipeline.plan import plan
 from landbridge.step import Step
-from tests.pipeline.conftest import ROOT, forget
 
 DS = dt.date(2011, 11, 30)
 NAMES = ("evaluate", "recommend", "report")
@@ -38,8 +38,17 @@ def run(config: Config, lines: list[str] | None = None, ds: dt.date = DS, **rest
     return nightly(config, ds, said.append, rest.pop("wanted", NAMES), steps=steps_of(), **rest)[1]  # type: ignore[arg-type]
 
 
+def settings_of(config: Config) -> list[str]:
+    return [
+        f"root={config.root}",
+        f"tracking.uri={config.tracking.uri}",
+        "train.launcher=process",
+        "train.processes=1",
+    ]
+
+
 def changed(config: Config, *overrides: str) -> Config:
-    base = [f"root={config.root}", "train.launcher=process", "train.processes=1"]
+    base = settings_of(config)
     return configuration.load(ROOT / "conf" / "online_retail.yaml", "local", [*base, *overrides])
 
 
@@ -164,7 +173,7 @@ def test_plan_says_what_would_run_and_why_and_runs_nothing(config: Config, flow:
 
 def process(config: Config, flow: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "toyflow.run", str(ROOT / "conf" / "online_retail.yaml"), str(DS)]
-    command += [f"root={config.root}", "train.launcher=process", "train.processes=1"]
+    command += settings_of(config)
     paths = os.pathsep.join([str(flow.parent), str(ROOT / "lib")])
     return subprocess.run(
         command, env={**os.environ, "PYTHONPATH": paths, **environment}, capture_output=True, text=True, timeout=120
@@ -193,9 +202,7 @@ def test_killed_between_commit_and_ledger_is_done_and_not_repeated(config: Confi
     assert not run(config).seconds
 
 
-def test_a_failed_step_leaves_the_ledger_as_it_was(
-    config: Config, flow: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_step_leaves_the_ledger_as_it_was(config: Config, flow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOYFLOW_FAIL", "recommend before")
     with pytest.raises(ZeroDivisionError):
         run(config)

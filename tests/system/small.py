@@ -35,15 +35,15 @@ def write_small(folder: Path) -> Path:
 def _write_day(source: Path, target: Path) -> None:
     with gzip.open(source, "rt", encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    kept = [rows[0], *(row for row in rows[1:] if _kept(row[6], row[7]))]
+    kept = [rows[0], *(row for row in rows[1:] if _kept(row[6] or row[0], row[7]))]
     with gzip.open(target, "wt", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(kept)
 
 
-def _kept(customer: str, country: str) -> bool:
+def _kept(buyer: str, country: str) -> bool:
     if country != "United Kingdom":
         return country in COUNTRIES
-    return zlib.crc32(customer.encode()) % BRITISH_SHARE == 0
+    return zlib.crc32(buyer.encode()) % BRITISH_SHARE == 0
 
 
 def _write_conf(folder: Path, logs: Path) -> Path:
@@ -64,7 +64,14 @@ def _write_conf(folder: Path, logs: Path) -> Path:
     local = yaml.safe_load((ROOT / "conf" / "profiles" / "local.yaml").read_text(encoding="utf-8"))
     local.update(root=str(folder / "var"))
     local["spark"]["driver_memory"] = "1g"
-    local["spark"]["conf"].update({"spark.sql.shuffle.partitions": "2", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"})
-    for name, train in {"local": {"launcher": "process", "processes": 1}, "horovod": {"launcher": "horovod", "processes": 2}}.items():
-        (profiles / f"{name}.yaml").write_text(yaml.safe_dump({**local, "train": train}, sort_keys=False), encoding="utf-8")
+    local["spark"]["conf"].update(
+        {"spark.sql.shuffle.partitions": "2", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"}
+    )
+    for name, train in {
+        "local": {"launcher": "process", "processes": 1},
+        "horovod": {"launcher": "horovod", "processes": 2},
+    }.items():
+        (profiles / f"{name}.yaml").write_text(
+            yaml.safe_dump({**local, "train": train}, sort_keys=False), encoding="utf-8"
+        )
     return folder / "conf" / "small.yaml"
