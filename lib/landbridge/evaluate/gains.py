@@ -38,12 +38,13 @@ class Gains:
     variance_T: NDArray[np.float64]
     drawn_RT: NDArray[np.float64]
 
-    def pooled(self) -> tuple[float, float, NDArray[np.float64]]:
+    def pooled(self, seed: int) -> tuple[float, float, NDArray[np.float64]]:
         """Return mu, tau and the draws mu_R."""
         tau2 = between(self.gain_T, self.variance_T)
         weight_T = 1.0 / (self.variance_T + tau2)
         weight_T /= weight_T.sum()
-        return float(weight_T @ self.gain_T), float(np.sqrt(tau2)), self.drawn_RT @ weight_T
+        other_RT = np.random.default_rng([seed, 2]).standard_normal(self.drawn_RT.shape)
+        return float(weight_T @ self.gain_T), float(np.sqrt(tau2)), (self.drawn_RT + np.sqrt(tau2) * other_RT) @ weight_T
 
 
 def between(gain_T: NDArray[np.float64], variance_T: NDArray[np.float64]) -> float:

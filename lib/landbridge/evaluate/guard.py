@@ -22,9 +22,9 @@ Shrinkage
         shrunk_t = B_t mu + (1 - B_t) g_t,  B_t = v_t / (v_t + tau^2).
 
 Probability of gain
-    In each draw mu_r is the same mean of the drawn gains, and theta_tr = B_t (mu_r + tau e_r) + (1 - B_t) g_tr with a
-    standard normal e_r; given mu its variance is v_t tau^2 / (v_t + tau^2), that of the posterior. P is the share of
-    draws above zero. A target with fewer than `min_users` users is too small to speak for itself: for it P is the
+    In each draw mu_r is the same mean of g_tr + tau e_tr with standard normal e, because other targets might have been
+    in the sample: its variance is 1 / sum 1 / (v_t + tau^2). And theta_tr = B_t (mu_r + tau e_r) + (1 - B_t) g_tr, of
+    which the variance given mu is v_t tau^2 / (v_t + tau^2), as in the posterior. P is the share of draws above zero. A target with fewer than `min_users` users is too small to speak for itself: for it P is the
     share of draws with mu_r above zero. The source is no target: its gain is its own, without shrinkage.
 
 Decision
@@ -133,7 +133,7 @@ def _against(
     gains = gains_of(
         judged, [trial.values[challenger] - trial.values[controls[trial.scenario]] for trial in judged], seed
     )
-    mu, tau, mu_R = gains.pooled()
+    mu, tau, mu_R = gains.pooled(seed)
     # Normal draws of their own stream: the same for all challengers, so that they differ by their gains alone.
     noise_R = np.random.default_rng([seed, 1]).standard_normal(DRAWS)
     decisions = []
