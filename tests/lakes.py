@@ -70,7 +70,12 @@ def tiny_lake(
     """
     config = config or tiny_config(root)
     events = _events(config, users, days, items, np.random.default_rng(seed), failures)
-    examples, states = _examples(config, events, last_day(config, days))
+    return lake_of(config, events, last_day(config, days))
+
+
+def lake_of(config: Config, events: list[dict[str, Any]], ds: dt.date) -> Lake:
+    """Write the tables of these events: rows as `examples` has them, with a price."""
+    examples, states = _examples(config, events, ds)
     lake = Lake(config)
     _write(lake, "examples", examples)
     _write(lake, "user_state", states)

@@ -30,7 +30,7 @@ def fit(name, events=BOARD, until=UNTIL, scope=SMALL) -> Fitted:
 def network() -> NetworkFitted:
     """A pair of networks that has learned nothing: the laws hold for it as well."""
     sizes = Sizes.of(CONFIG, items=ITEMS + 1, scenarios=3, types=2, user_features=4, item_features=6)
-    return NetworkFitted(Networks.new(sizes, seed=3), own_only=False, logq_I=np.zeros(ITEMS + 1, np.float32))
+    return NetworkFitted(Networks.new(sizes, seed=3), own_only=False)
 
 
 @pytest.fixture(scope="module", params=[*SIMPLE, "network"])

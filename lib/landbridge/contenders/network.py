@@ -10,7 +10,6 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 
 from landbridge.contenders.base import Fitted
 from landbridge.feed.states import Catalogue, States
@@ -21,19 +20,20 @@ BLOCK = 1 << 15
 """(user, item) pairs that the ranker scores at once."""
 
 
+REFINED = 0.5
+"""How much the ranker's log odds move the retriever's order."""
+
+
 @dataclass
 class NetworkFitted(Fitted):
     """A retriever and a ranker of one scope.
 
     `own_only`: it learned from the scenario alone, so events of other scenarios and counts over them are masked for it.
-    `logq_I` is the log probability by which each item was drawn as a negative. The ranker's logit is relative to it
-    (Menon and Elkan 2011, section 3): with it added, scores order items by how likely the user takes them next.
     """
 
     kind = "network"
     networks: Networks
     own_only: bool
-    logq_I: NDArray[np.float32]
 
     def score(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
         """Return scores_BC by one matrix product of the two towers."""
@@ -47,10 +47,14 @@ class NetworkFitted(Fitted):
         return scores
 
     def rescore(self, states: States, catalogue: Catalogue, index_BK: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return scores_BK: the ranker's log odds, taken back to the scale of how often items are taken."""
-        item_BK = np.minimum(catalogue.items[index_BK], len(self.logq_I) - 1)
-        corrected: NDArray[np.float32] = self._logits(states, catalogue, index_BK) + self.logq_I[item_BK]
-        return corrected
+        """Return scores_BK: the retriever's, which know how often items are taken, moved by the ranker's log odds.
+
+        The ranker's odds are against negatives drawn nearly as often as they are taken, so they say what the user
+        likes beyond what everybody does; alone they would put rare items first.
+        """
+        first_BK = np.take_along_axis(self.score(states, catalogue), index_BK, axis=1)
+        refined: NDArray[np.float32] = first_BK + np.float32(REFINED) * self._logits(states, catalogue, index_BK)
+        return refined
 
     def probability(self, states: States, catalogue: Catalogue, index_BK: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the probability BK of the label against negatives drawn as in training."""
@@ -75,13 +79,12 @@ class NetworkFitted(Fitted):
         return (states.own_only(), catalogue.own_only()) if self.own_only else (states, catalogue)
 
     def save(self, folder: Path) -> None:
-        """Write both networks as safetensors, their sizes as JSON, and the draw probabilities."""
+        """Write both networks as safetensors, and JSON."""
         self.networks.save(folder)
-        save_file({"logq_I": self.logq_I}, folder / "drawn.safetensors")
         (folder / "network.json").write_text(json.dumps({"own_only": self.own_only}))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         own_only = bool(json.loads((folder / "network.json").read_text())["own_only"])
-        return cls(Networks.load(folder), own_only, load_file(folder / "drawn.safetensors")["logq_I"])
+        return cls(Networks.load(folder), own_only)

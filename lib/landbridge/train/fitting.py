@@ -148,7 +148,7 @@ class Chain:
             loop.run(resumed["epoch"] + 1 if resumed else 0, self._keep(kept, networks, loop))
             self._losses += loop.losses
         if self.ranks.leads:
-            self._save(stage, networks, drawn, shards.total)
+            self._save(stage, networks, shards.total)
             kept.clear()
             self.bench.progress.tell(
                 "fit",
@@ -192,12 +192,11 @@ class Chain:
         place = Place(name, unit.contender, unit.scope, stage.fit)
         return Loop(place, objective, groups, 1 if stage.continued else epochs, self.ranks, bench.watch, bench.progress)
 
-    def _save(self, stage: Stage, networks: Networks, drawn: Distribution, examples: int) -> None:
+    def _save(self, stage: Stage, networks: Networks, examples: int) -> None:
         job, unit = self.bench.job, self.unit
         file = job.losses_file(stage.fit, unit)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(loss.row() for loss in self._losses), encoding="utf-8")
-        logq_I = drawn.log_q(np.arange(networks.sizes.items, dtype=np.int32))
         meta = {
             "contender": unit.contender,
             "scope": unit.scope,
@@ -210,7 +209,7 @@ class Chain:
             "recipe": job.recipe,
             "crosses": self.strategy.crosses,
         }
-        save_fitted(NetworkFitted(networks, self.own_only, logq_I), job.fit_folder(stage.fit, unit), meta)
+        save_fitted(NetworkFitted(networks, self.own_only), job.fit_folder(stage.fit, unit), meta)
 
 
 @dataclass(frozen=True)
