@@ -26,14 +26,14 @@ from toyflow.help import double
 
 
 def _lists(night, count):
-    row = {"ds": night.ds, "scenario": "s", "user_id": "u", "items": [{"item_id": "i", "score": float(count), "source": "p"}],
-           "model_name": "m", "model_version": "1", "run_id": ""}
+    row = {"ds": night.ds, "scenario": "s", "user_id": "u",
+           "items": [{"item_id": "i", "score": float(count), "source": "p"}], "model_name": "m", "model_version": "1", "run_id": ""}
     return pa.Table.from_pylist([row], schema=arrow_schema(night.lake.contract("recommendations")))
 
 
 def _figures(night):
-    row = {"ds": night.ds, "scenario": "s", "contender": "c", "split": "test", "window": 0, "seed": 1, "slice": "all", "metric": "auc",
-           "k": 0, "value": double(night.config.seed), "low": 0.0, "high": 1.0, "users": 1}
+    row = {"ds": night.ds, "scenario": "s", "contender": "c", "split": "test", "window": 0, "seed": 1,
+           "slice": "all", "metric": "auc", "k": 0, "value": double(night.config.seed), "low": 0.0, "high": 1.0, "users": 1}
     return pa.Table.from_pylist([row], schema=arrow_schema(night.lake.contract("metrics")))
 
 
@@ -53,7 +53,8 @@ def evaluate(night: Night) -> Outcome:
 
 def recommend(night: Night) -> Outcome:
     _die("recommend before")
-    night.lake.replace_day("recommendations", _lists(night, night.lake.read("metrics").num_rows), night.ds, night.fingerprint)
+    rows = _lists(night, night.lake.read("metrics").num_rows)
+    night.lake.replace_day("recommendations", rows, night.ds, night.fingerprint)
     _die("recommend after")
     return Outcome()
 
@@ -83,8 +84,8 @@ import sys
 from landbridge import config
 from landbridge.pipeline.nightly import nightly
 from toyflow.step import STEPS
-nightly(config.load(sys.argv[1], "local", sys.argv[3:]), dt.date.fromisoformat(sys.argv[2]), lambda line: print(line, flush=True),
-        [step.name for step in STEPS], steps=STEPS)
+nightly(config.load(sys.argv[1], "local", sys.argv[3:]), dt.date.fromisoformat(sys.argv[2]),
+        lambda line: print(line, flush=True), [step.name for step in STEPS], steps=STEPS)
 """
 
 

@@ -46,9 +46,9 @@ def holder(config: Config) -> tuple[subprocess.Popen[str], int]:
 def test_the_second_stops_with_a_sentence_and_a_killed_one_holds_nothing(config: Config) -> None:
     process, child = holder(config)
     try:
-        with pytest.raises(LockedError, match=rf"is being written by process {process.pid} since \d{{4}}-"):
-            with locked(Lake(config)):
-                pass
+        holds = rf"is being written by process {process.pid} since \d{{4}}-"
+        with pytest.raises(LockedError, match=holds), locked(Lake(config)):
+            pass
         process.kill()
         process.wait()
         os.kill(child, 0)  # the orphan lives, and does not hold the lock
@@ -77,9 +77,8 @@ def test_a_lake_that_cannot_be_written_is_a_sentence(config: Config, tmp_path: P
 
 def test_a_lease_keeps_others_out_until_it_is_given_back(config: Config) -> None:
     lake = Lake(config)
-    with leased(lake, "landbridge nightly"):
-        with pytest.raises(LockedError, match=r"landbridge nightly"), leased(lake, "another"):
-            pass
+    with leased(lake, "the first"), pytest.raises(LockedError, match="the first"), leased(lake, "another"):
+        pass
     assert holder_of(lake) is None
     with leased(lake, "another") as mine:
         assert mine.command == "another"

@@ -1,4 +1,4 @@
-"""A small shop out of the bundled logs: 45 days, five countries, a part of the British customers; a nightly takes seconds, not minutes."""
+"""A small shop out of the bundled logs: 45 days, five countries, a part of the British customers."""
 
 from __future__ import annotations
 

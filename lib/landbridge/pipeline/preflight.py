@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from landbridge.config.schema import Config
-from landbridge.errors import ConfigError, LakeError
+from landbridge.errors import LakeError
 
 FREE_GB = 1.0
 """Below this much free space a night does not begin."""
@@ -20,15 +20,11 @@ def preflight(config: Config) -> None:
     ------
     LakeError
         The place is read-only or full.
-    ConfigError
-        The launcher that the profile names is not installed.
     """
     folders = {config.folder} | ({Path(config.root)} if config.is_local else set())
     for folder in sorted(folders):
         _writable(folder)
         _roomy(folder)
-    if config.train.launcher == "horovod" and config.train.processes > 1:
-        _horovod()
 
 
 def _writable(folder: Path) -> None:
@@ -48,14 +44,4 @@ def _roomy(folder: Path) -> None:
     if free < FREE_GB:
         raise LakeError(
             f"{folder}: {free:.1f} GB are free and a night needs {FREE_GB:.0f} GB: free some, or name another place with --set root=FOLDER"
-        )
-
-
-def _horovod() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("horovod") is None:
-        raise ConfigError(
-            "train.launcher is horovod and Horovod is not installed: run `make setup` with a C++ compiler, "
-            "or train without it: --set train.launcher=process"
         )
