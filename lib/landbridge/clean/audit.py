@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
-from landbridge.clean.parse import CHANGED, RAW, RULES
+from landbridge.clean.parse import BROKE, CHANGED, RAW, REMOVED, rules_of
 from landbridge.clean.read import DAY, FILE
 from landbridge.config.schema import Config
 from landbridge.errors import DataError
@@ -18,9 +18,8 @@ from landbridge.errors import DataError
 
 @dataclass(frozen=True)
 class Day:
-    """A day's rows as they were read, those that became events or went to quarantine, and how often each rule struck."""
+    """A day's rows that became events or went to quarantine, and how often each rule struck."""
 
-    read: int
     events: int
     quarantined: int
     rules: Mapping[str, int]
@@ -29,9 +28,20 @@ class Day:
 
 @dataclass(frozen=True)
 class Counts:
-    """The counts of every loaded day."""
+    """The counts of every loaded day; `read` is the number of rows as they came out of the files."""
 
     days: Mapping[dt.date, Day]
+    read: int
+
+    @property
+    def events(self) -> int:
+        """Rows that became events."""
+        return sum(day.events for day in self.days.values())
+
+    @property
+    def quarantined(self) -> int:
+        """Rows that went to quarantine."""
+        return sum(day.quarantined for day in self.days.values())
 
     @property
     def rules(self) -> dict[str, int]:
@@ -43,38 +53,43 @@ class Counts:
 
     def notes(self) -> dict[str, object]:
         """What the ledger keeps."""
-        return {"rows": self._sum("read"), "events": self._sum("events"), "quarantined": self._sum("quarantined"),
-                "days": len(self.days), "rules": self.rules}
+        return {"rows": self.read, "events": self.events, "quarantined": self.quarantined, "days": len(self.days),
+                "rules": self.rules}
 
     def metrics(self) -> dict[str, float]:
         """What the tracker keeps."""
-        return {"rows": float(self._sum("read")), "events": float(self._sum("events")), "quarantined": float(self._sum("quarantined"))}
+        return {"rows": float(self.read), "events": float(self.events), "quarantined": float(self.quarantined)}
 
     def sentence(self) -> str:
         """What a person reads."""
-        return f"{self._sum('read'):,} rows: {self._sum('events'):,} events, {self._sum('quarantined'):,} in quarantine"
-
-    def _sum(self, name: str) -> int:
-        return sum(getattr(day, name) for day in self.days.values())
+        return f"{self.read:,} rows: {self.events:,} events, {self.quarantined:,} in quarantine"
 
 
-def count(raw: DataFrame, rows: DataFrame) -> Counts:
-    """Count the rows read, and what became of them; rows in, and not rows out, are counted before any rule.
+def observed(raw: DataFrame) -> tuple[DataFrame, Observation]:
+    """Return the frame, and what will have counted its rows on their way to the first rule."""
+    read = Observation()
+    return raw.observe(read, F.count(F.lit(1)).alias("rows")), read
+
+
+def count(raw: DataFrame, read: Observation, rows: DataFrame) -> Counts:
+    """Count what became of the rows, which computes them, and compare with what was read.
 
     The counts are as many as days times rules, so they fit the driver.
     """
-    good = F.size(RULES) == 0
+    removed = F.col(REMOVED)
     garbled = F.when(F.contains(RAW, F.lit("\ufffd")), F.struct(F.col(FILE).alias("file"), F.col(RAW).alias("raw")))
-    daily = rows.groupBy(DAY).agg(F.count_if(good).alias("events"), F.count_if(~good).alias("quarantined"), F.min(garbled).alias("garbled"))
-    struck = rows.select(DAY, F.explode(F.concat(RULES, CHANGED)).alias("rule")).groupBy(DAY, "rule").count()
-    by_rule: dict[dt.date, dict[str, int]] = {}
+    flags = [(name, prefix + name) for prefix in (BROKE, CHANGED) for name in rules_of(rows, prefix)]
+    struck = (F.count_if(F.col(f"`{flag}`")).alias(flag) for _, flag in flags)
+    daily = rows.groupBy(DAY).agg(F.count_if(~removed).alias("events"), F.count_if(removed).alias("quarantined"),
+                                  F.min(garbled).alias("garbled"), *struck)
     found = {row[DAY]: row for row in daily.collect()}
-    for row in struck.collect():
-        by_rule.setdefault(row[DAY], {})[row["rule"]] = row["count"]
-    read = {row[DAY]: row["count"] for row in raw.groupBy(DAY).count().collect()}
-    return Counts({day: Day(read.get(day, 0), row["events"], row["quarantined"], by_rule.get(day, {}),
-                            f"{row['garbled'].file}: {row['garbled'].raw}" if row["garbled"] else None)
-                   for day, row in found.items()})
+    days = {day: Day(row["events"], row["quarantined"], {name: row[flag] for name, flag in flags if row[flag]},
+                     f"{row['garbled'].file}: {row['garbled'].raw}" if row["garbled"] else None)
+            for day, row in found.items()}
+    became = sum(day.events + day.quarantined for day in days.values())
+    seen = int(read.get["rows"])
+    # A stage that Spark ran twice is observed twice; then the rows are counted again, which reads the files again.
+    return Counts(days, seen if seen == became else raw.count())
 
 
 def audit(counts: Counts, expected: Collection[dt.date], config: Config) -> None:
@@ -85,6 +100,9 @@ def audit(counts: Counts, expected: Collection[dt.date], config: Config) -> None
     DataError
         Naming the day, the counts by rule, and the remedy; nothing has been written.
     """
+    if counts.read != counts.events + counts.quarantined:
+        raise DataError(f"{counts.read} rows were read, but {counts.events} events and {counts.quarantined} quarantined rows "
+                        "are not as many; nothing was written; please report this")
     for day in sorted(expected):
         found = counts.days.get(day)
         if found is None:
@@ -93,12 +111,10 @@ def audit(counts: Counts, expected: Collection[dt.date], config: Config) -> None
             encoding = config.data.reader.options.get("encoding", "UTF-8")
             raise DataError(f"{found.garbled} is not {encoding} text (its bytes were read as U+FFFD); "
                             "set data.reader.options.encoding to the file's encoding, for instance ISO-8859-1")
-        if found.read != found.events + found.quarantined:
-            raise DataError(f"{day}: {found.read} rows were read, but {found.events} events and {found.quarantined} quarantined rows are not as many; "
-                            "nothing was written; please report this")
-        share = found.quarantined / found.read
+        rows = found.events + found.quarantined
+        share = found.quarantined / rows
         if found.events == 0 or share > config.data.max_quarantined:
-            raise DataError(f"{day}: {found.quarantined} of {found.read} rows ({share:.0%}) broke a rule ({_told(found.rules)}), "
+            raise DataError(f"{day}: {found.quarantined} of {rows} rows ({share:.0%}) broke a rule ({_told(found.rules)}), "
                             f"allowed is data.max_quarantined {config.data.max_quarantined:.0%}; mend the file, or the rule, then run the same command")
 
 

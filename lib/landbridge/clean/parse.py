@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
@@ -11,53 +13,73 @@ from landbridge.config.data import REQUIRED_COLUMNS
 from landbridge.config.schema import Config
 from landbridge.lake.expressions import expression
 
-RAW, HASH, OCCURRENCE, RULES, CHANGED = "__raw", "__row_hash", "__occurrence", "__rules", "__changed"
+RAW, HASH, OCCURRENCE = "__raw", "__row_hash", "__occurrence"
+REMOVED = "__removed"
+BROKE, CHANGED = "__broke:", "__changed:"
+"""Prefixes of the flags: a row broke a removing rule, or was changed by a filling or clipping one."""
 _TYPES = {"long": "bigint"}
 _OFFSET = r":[0-9.]+ ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2})$"
 
 
 def identify(raw: DataFrame, header: list[str]) -> DataFrame:
-    """Add `__raw` (the row as a struct), `__row_hash` and `__occurrence`, the copy number among equal rows of the day, from 0.
+    """Add `__raw` (the row as a struct), `__row_hash` and `__occurrence`, the copy number among equal rows of the day.
 
-    Null and the empty text have different hashes.
+    The copies count from 0. Null and the empty text have different hashes.
     """
     columns = [F.col(f"`{name}`") for name in (*header, CORRUPT)]
-    told = F.concat_ws("\x1f", *(F.coalesce(F.concat(F.lit("="), column), F.lit("")) for column in columns))
-    rows = raw.withColumn(HASH, F.sha2(told, 256)).withColumn(RAW, F.struct(*columns))
+    marked = (F.coalesce(F.concat(F.lit("="), column), F.lit("")) for column in columns)
+    rows = raw.withColumns({HASH: F.sha2(F.concat_ws("\x1f", *marked), 256), RAW: F.struct(*columns)})
     copies = Window.partitionBy(DAY, HASH).orderBy(FILE)
     return rows.withColumn(OCCURRENCE, F.row_number().over(copies) - 1)
 
 
 def parse(rows: DataFrame, config: Config) -> DataFrame:
-    """Add the derived columns, in order, and `__rules`, the built-in rules that a row breaks.
+    """Add the derived columns, in order, a flag for each built-in rule, and `__removed`.
 
     A derived column hides the file's column whose name differs from it in letter case alone. Built-in are
     `duplicate`, `malformed` (then nothing else is looked at), `unparsed:<column>` and `wrong_day`.
     """
-    broken = {"duplicate": F.col(OCCURRENCE) > 0, "malformed": F.col(CORRUPT).isNotNull()}
+    rows = flag(rows, {"duplicate": F.col(OCCURRENCE) > 0, "malformed": F.col(CORRUPT).isNotNull()}, always=True)
     for name, column in config.data.columns.items():
         sql = expression(rows, column.sql, f"{config.name}.yaml: data.columns.{name}.sql")
         kind = _TYPES.get(column.type, column.type)
         is_text = isinstance(rows.select(sql.alias("value")).schema["value"].dataType, StringType)
         value = _instant(sql, is_text, config.data.time_zone) if kind == "timestamp" else sql.try_cast(kind)
-        flag = f"__unparsed_{name}"
-        there = F.coalesce(F.trim(sql.cast("string")) != "", F.lit(False))
-        rows = rows.withColumns({name: value, flag: F.lit(False) if kind == "string" else there & value.isNull()})
-        if kind != "string":
-            broken[f"unparsed:{name}"] = F.col(flag) & F.col(CORRUPT).isNull()
-    broken["wrong_day"] = F.coalesce(local_day(F.col("ts"), config.data.time_zone) != F.col(DAY), F.lit(False)) & F.col(CORRUPT).isNull()
-    return rows.withColumns({RULES: names_of(broken), CHANGED: F.array().cast("array<string>")})
+        if kind == "string":
+            rows = rows.withColumn(name, value)
+            continue
+        unparsed = value.isNull() & (F.trim(sql.cast("string")) != "") & F.col(CORRUPT).isNull()
+        broke = F.coalesce(unparsed, F.lit(False))
+        rows = rows.withColumns({name: value, f"{BROKE}unparsed:{name}": broke, REMOVED: F.col(REMOVED) | broke})
+    return flag(rows, {"wrong_day": local_day(F.col("ts"), config.data.time_zone) != F.col(DAY)})
 
 
 def require(rows: DataFrame) -> DataFrame:
-    """Add `missing:<column>` to rows that no rule removed and that lack a required value: the last net before `events`."""
-    lacking = {f"missing:{name}": _lacks(name, kind) for name, kind in REQUIRED_COLUMNS.items()}
-    return rows.withColumn(RULES, F.when(F.size(RULES) > 0, F.col(RULES)).otherwise(names_of(lacking)))
+    """Flag `missing:<column>` on rows that no rule removed and that lack a required value: the last net before `events`."""
+    lacking = {f"missing:{name}": ~F.col(REMOVED) & _lacks(name, kind) for name, kind in REQUIRED_COLUMNS.items()}
+    return flag(rows, lacking)
 
 
-def names_of(broken: dict[str, Column]) -> Column:
-    """Return the array of the names whose condition is true."""
-    return F.array_compact(F.array(*(F.when(condition, F.lit(name)) for name, condition in broken.items())))
+def flag(rows: DataFrame, broken: Mapping[str, Column], always: bool = False) -> DataFrame:
+    """Add a flag for each removing rule, and set `__removed`.
+
+    The rules of a line that did not parse are meaningless, so that only those given with `always` look at it.
+    """
+    whole = F.lit(True) if always else F.col(CORRUPT).isNull()
+    flags = {f"{BROKE}{name}": whole & F.coalesce(condition, F.lit(False)) for name, condition in broken.items()}
+    rows = rows.withColumns(flags)
+    removed = [F.col(REMOVED)] if REMOVED in rows.columns else []
+    for name in flags:
+        removed.append(F.col(f"`{name}`"))
+    every = removed[0]
+    for condition in removed[1:]:
+        every = every | condition
+    return rows.withColumn(REMOVED, every)
+
+
+def rules_of(rows: DataFrame, prefix: str) -> list[str]:
+    """Names of the rules that have a flag of a kind, in the order in which they were applied."""
+    return [name.removeprefix(prefix) for name in rows.columns if name.startswith(prefix)]
 
 
 def local_day(ts: Column, time_zone: str) -> Column:

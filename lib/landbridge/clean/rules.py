@@ -9,24 +9,25 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
-from landbridge.clean.parse import CHANGED, HASH, OCCURRENCE, RULES, names_of
-from landbridge.clean.read import CORRUPT, DAY
+from landbridge.clean.parse import BROKE, CHANGED, HASH, OCCURRENCE, REMOVED, flag
+from landbridge.clean.read import DAY
 from landbridge.config.data import Clip, Fill
 from landbridge.config.schema import Config
+from landbridge.errors import ConfigError
 from landbridge.lake.expressions import expression
 
 
 def apply_rules(rows: DataFrame, config: Config) -> DataFrame:
-    """Apply the rules: `__rules` collects the names of all removing rules a row breaks, `__changed` those that changed it.
+    """Apply the rules: a flag for every rule says whether the row broke it, or was changed by it.
 
     Rows that are already removed, or did not parse, are neither changed nor counted.
     """
     for position, rule in enumerate(config.data.rules):
         key = f"{config.name}.yaml: data.rules[{position}] ({rule.name})"
+        if f"{BROKE}{rule.name}" in rows.columns:
+            raise ConfigError(f"{key}.name: {rule.name} is a built-in rule; give yours another name")
         if rule.remove is not None:
-            condition = expression(rows, rule.remove, f"{key}.remove")
-            whole = F.col(CORRUPT).isNull()
-            rows = rows.withColumn(RULES, F.concat(RULES, names_of({rule.name: whole & F.coalesce(condition, F.lit(False))})))
+            rows = flag(rows, {rule.name: expression(rows, rule.remove, f"{key}.remove")})
         elif rule.fill is not None:
             rows = _fill(rows, rule.name, rule.fill)
         elif rule.clip is not None:
@@ -65,10 +66,10 @@ def _clip(rows: DataFrame, name: str, clip: Clip) -> DataFrame:
 def _changed(rows: DataFrame, name: str, column: str, condition: Column, value: Column) -> DataFrame:
     """Set the column where the condition holds and there is a value to set; note the rule's name on those rows."""
     kind = rows.schema[column].dataType
-    rows = rows.withColumn("__value", F.when((F.size(RULES) == 0) & condition, value.cast(kind)))
+    rows = rows.withColumn("__value", F.when(~F.col(REMOVED) & condition, value.cast(kind)))
     hit = F.col("__value").isNotNull()
     rows = rows.withColumns({column: F.coalesce("__value", F.col(column)),
-                             CHANGED: F.concat(CHANGED, names_of({name: hit}))})
+                             f"{CHANGED}{name}": hit})
     return rows.drop("__value", "__quantiles")
 
 
@@ -82,7 +83,7 @@ def _with_quantiles(rows: DataFrame, column: str, shares: list[float], by: list[
 
     Over whole days they are aggregated and joined, so that a day need not fit into one task; by key a window does it in one pass.
     """
-    quantiles = F.percentile(F.when(F.size(RULES) == 0, F.col(column).cast("double")), shares)
+    quantiles = F.percentile(F.when(~F.col(REMOVED), F.col(column).cast("double")), shares)
     if by:
         return rows.withColumn("__quantiles", quantiles.over(Window.partitionBy(DAY, *by)))
     daily = rows.groupBy(F.col(DAY).alias("__day")).agg(quantiles.alias("__quantiles"))
@@ -91,7 +92,7 @@ def _with_quantiles(rows: DataFrame, column: str, shares: list[float], by: list[
 
 def _between_neighbours(column: Column, by: list[str]) -> Column:
     """Linear in time between the nearest known values of the day and `by`; the one there is where there is only one."""
-    known = F.when((F.size(RULES) == 0) & column.isNotNull(), F.struct(F.unix_micros("ts").alias("at"), column.cast("double").alias("is")))
+    known = F.when(~F.col(REMOVED) & column.isNotNull(), F.struct(F.unix_micros("ts").alias("at"), column.cast("double").alias("is")))
     before = _nearest(known, by, [F.col("ts"), F.col(HASH), F.col(OCCURRENCE)])
     # Backwards, because a frame that begins at the row and ends with the partition costs the square of its length.
     after = _nearest(known, by, [F.col("ts").desc(), F.col(HASH).desc(), F.col(OCCURRENCE).desc()])

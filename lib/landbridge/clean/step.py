@@ -12,10 +12,21 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from landbridge.clean.attributes import changes
-from landbridge.clean.audit import Counts, audit, count
+from landbridge.clean.audit import Counts, audit, count, observed
 from landbridge.clean.files import LogFile, expected_path, find, open_days, recipe, signature
 from landbridge.clean.loaded import Loaded
-from landbridge.clean.parse import CHANGED, HASH, OCCURRENCE, RAW, RULES, identify, parse, require
+from landbridge.clean.parse import (
+    BROKE,
+    CHANGED,
+    HASH,
+    OCCURRENCE,
+    RAW,
+    REMOVED,
+    identify,
+    parse,
+    require,
+    rules_of,
+)
 from landbridge.clean.read import DAY, FILE, explain_failure, read_raw
 from landbridge.clean.rules import apply_rules
 from landbridge.config.days import days_of
@@ -48,29 +59,30 @@ def run(night: Night) -> Outcome:
 
 
 def cleaned(raw: DataFrame, config: Config) -> DataFrame:
-    """Return every raw row with its identity, its derived columns, and the rules that removed (`__rules`) or changed it (`__changed`).
+    """Return every raw row with its identity, its derived columns, and a flag for each rule that removed or changed it.
 
-    A row is an event exactly if `__rules` is empty.
+    A row is an event exactly if it is not `__removed`; `__raw` is there only for what goes to quarantine.
     """
     rows = parse(identify(raw, config.data.reader.header), config)
     rows = require(apply_rules(rows, config))
     garbled = F.contains(F.concat_ws("", *(F.col(RAW)[name] for name in config.data.reader.header)), F.lit("\ufffd"))
-    told = F.when((F.size(RULES) > 0) | garbled, F.to_json(RAW))
-    columns = [F.col(name) for name in config.data.columns]
-    return rows.select(DAY, FILE, HASH, OCCURRENCE, RULES, CHANGED, told.alias(RAW), *columns)
+    told = F.when(F.col(REMOVED) | garbled, F.to_json(RAW))
+    flags = [f"`{name}`" for name in rows.columns if name.startswith((BROKE, CHANGED))]
+    return rows.select(DAY, FILE, HASH, OCCURRENCE, REMOVED, told.alias(RAW), *flags, *config.data.columns)
 
 
 def events_of(rows: DataFrame) -> DataFrame:
     """The rows that no rule removed, as the table `events` has them."""
     identity = F.sha2(F.concat_ws(" ", F.col(DAY).cast("string"), F.col(HASH)), 256)
-    return rows.where(F.size(RULES) == 0).withColumns({"event_id": identity, "ds": F.col(DAY)})
+    return rows.where(~F.col(REMOVED)).withColumns({"event_id": identity, "ds": F.col(DAY)})
 
 
 def quarantine_of(rows: DataFrame) -> DataFrame:
     """The rows that a rule removed, as the table `quarantine` has them."""
-    return rows.where(F.size(RULES) > 0).select(
-        F.col(DAY).alias("ds"), F.col(FILE).alias("file"), F.col(HASH).alias("row_hash"), F.col(OCCURRENCE).alias("occurrence"),
-        F.col(RAW).alias("raw"), F.array_sort(RULES).alias("rules"))
+    broken = (F.when(F.col(f"`{BROKE}{name}`"), F.lit(name)) for name in sorted(rules_of(rows, BROKE)))
+    return rows.where(F.col(REMOVED)).select(
+        F.col(DAY).alias("ds"), F.col(FILE).alias("file"), F.col(HASH).alias("row_hash"),
+        F.col(OCCURRENCE).alias("occurrence"), F.col(RAW).alias("raw"), F.array_compact(F.array(*broken)).alias("rules"))
 
 
 def _load(night: Night, lake: SparkLake, fresh: Mapping[dt.date, Sequence[LogFile]]) -> Counts:
@@ -79,9 +91,10 @@ def _load(night: Night, lake: SparkLake, fresh: Mapping[dt.date, Sequence[LogFil
     files = [file for found in fresh.values() for file in found]
     with _explained(config.data.reader):
         raw = read_raw(lake.spark, config.data, files)
-        rows = cleaned(raw, config).persist()
+        watched, read = observed(raw)
+        rows = cleaned(watched, config).persist()
         try:
-            counts = count(raw, rows)
+            counts = count(raw, read, rows)
             audit(counts, fresh, config)
             _write(night, lake, rows, sorted(fresh))
         finally:
