@@ -100,7 +100,8 @@ def check(place: Place, ds: dt.date) -> None:
     with _screen(config, log_of(config, ds)) as console:
         from landbridge.clean.check import check as check_data
 
-        console.print(check_data(night_of(config, ds, _say(console)).spark_lake(), ds))
+        for line in check_data(config, night_of(config, ds, _say(console)).spark_lake().spark, ds):
+            console.print(line, markup=False, highlight=False)
 
 
 @cli.command()

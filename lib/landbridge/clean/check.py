@@ -1,0 +1,90 @@
+"""`landbridge check`: the configuration against a sample of the data, before anything is written."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from landbridge.clean.audit import Counts, audit, count, observed
+from landbridge.clean.files import expected_path, find
+from landbridge.clean.read import explain_failure, read_raw
+from landbridge.clean.step import cleaned, events_of
+from landbridge.config.days import days_of
+from landbridge.config.schema import Config
+from landbridge.errors import ConfigError, DataError
+from landbridge.lake.contracts import contracts
+from landbridge.lake.expressions import expression
+
+SAMPLE = 10_000
+
+
+def check(config: Config, spark: SparkSession, ds: dt.date | None = None, rows: int = SAMPLE) -> list[str]:
+    """Read rows of one day, apply everything that the configuration declares to them, and say what came of it.
+
+    The day is `ds`, or the latest one before it that has a file, or the latest of all.
+
+    Raises
+    ------
+    DataError
+        Where no file is found, or it is not what the configuration says.
+    ConfigError
+        With the key, the expression and Spark's complaint.
+    """
+    since = config.data.reader.first_day if ds is None else days_of(config, ds).first
+    files = find(config, since, ds or dt.date.max, spark)
+    if not files:
+        where = expected_path(config, ds) if ds is not None else config.data.reader.path
+        raise DataError(f"there is no file: {where} matches nothing from {since} on; correct data.reader.path or first_day")
+    day = max(files)
+    try:
+        raw = read_raw(spark, config.data, files[day]).limit(rows)
+        watched, read = observed(raw)
+        result = cleaned(watched, config).persist()
+        try:
+            counts = count(raw, read, result)
+            audit(counts, [day], config)
+            told = _features(events_of(result), config)
+        finally:
+            result.unpersist()
+    except PySparkException as error:
+        raise explain_failure(error, config.data.reader) from None
+    return [f"{files[day][0].path}: {counts.sentence()}{' (a sample)' if counts.read == rows else ''}", *_rules(counts), *told]
+
+
+def _rules(counts: Counts) -> list[str]:
+    return [f"rule {name}: {rows:,} of {counts.read:,} rows" for name, rows in counts.rules.items()]
+
+
+def _features(events: DataFrame, config: Config) -> list[str]:
+    """Analyse every expression over events, and compute those of the features on the sample."""
+    file, features = f"{config.name}.yaml", config.features
+    columns = events.select(*contracts(config)["events"].columns)
+    for table, attributes in (("items", config.data.items), ("users", config.data.users)):
+        for name, sql in attributes.items():
+            expression(columns, sql, f"{file}: data.{table}.{name}")
+    numbers = {f"features.item.{name}": sql for name, sql in features.item.items()}
+    numbers |= {f"features.running.{name}": str(rule.sum or rule.min or rule.max) for name, rule in features.running.items()}
+    values = {key: expression(columns, sql, f"{file}: {key}").cast("double") for key, sql in numbers.items()}
+    values["features.had"] = expression(columns, features.had, f"{file}: features.had").cast("boolean").cast("double")
+    _scoring(columns, config)
+    found = columns.agg(*(F.avg(value).alias(key) for key, value in values.items())).first()
+    assert found is not None
+    return [f"{key}: mean {found[key]:.4g}" if found[key] is not None else f"{key}: no value in the sample" for key in values]
+
+
+def _scoring(columns: DataFrame, config: Config) -> None:
+    """Analyse what is evaluated over running aggregates and user states, none of which exist yet."""
+    file = f"{config.name}.yaml"
+    running = columns.select("ts", *(F.lit(None).cast("double").alias(name) for name in config.features.running))
+    for name, sql in config.features.user.items():
+        kind = running.select(expression(running, sql, f"{file}: features.user.{name}").alias("value")).schema["value"].dataType
+        if kind.typeName() in ("array", "map", "struct"):
+            raise ConfigError(f"{file}: features.user.{name}: the expression `{sql}` is {kind.simpleString()}; a feature is a number")
+    states = {name: column.type for name, column in contracts(config)["user_state"].columns.items()} | {"scenario": "string"}
+    empty = columns.select(*(F.lit(None).cast(kind).alias(name) for name, kind in states.items()))
+    expression(empty, config.recommend.audience, f"{file}: recommend.audience")
+
+
