@@ -27,14 +27,27 @@ FIRST = dt.date(2011, 1, 10)
 SCENARIOS = ("Germany", "United Kingdom")
 ITEMS = [f"{20000 + number}" for number in range(40)]
 USERS = [f"u{number:03d}" for number in range(60)]
-ROUTES = {"Germany": Route("ease_across", "C", "popularity_recent"), "United Kingdom": Route("item_item", "C", "popularity")}
+ROUTES = {
+    "Germany": Route("ease_across", "C", "popularity_recent"),
+    "United Kingdom": Route("item_item", "C", "popularity"),
+}
 
 
 def config_of(root: Path, **changes: object) -> Config:
     """Return the retail configuration, small, under a root."""
-    config = load("conf/online_retail.yaml", "local", [
-        f"root={root}", "recommend.k=5", "recommend.pool=10", "features.history=8", "ranker.recent=4", "spark.driver_memory=1g",
-        *(f"{key}={value}" for key, value in changes.items())])
+    config = load(
+        "conf/online_retail.yaml",
+        "local",
+        [
+            f"root={root}",
+            "recommend.k=5",
+            "recommend.pool=10",
+            "features.history=8",
+            "ranker.recent=4",
+            "spark.driver_memory=1g",
+            *(f"{key}={value}" for key, value in changes.items()),
+        ],
+    )
     assert isinstance(config, Config)
     return config
 
@@ -46,8 +59,16 @@ def night_of(root: Path, said: list[str] | None = None, **changes: object) -> Ni
     def no_spark() -> object:
         raise AssertionError("this needs Spark")
 
-    return Night(config, DS, Lake(config), no_spark, (said if said is not None else []).append,  # type: ignore[arg-type]
-                 models=config.folder / "models" / str(DS), reports=config.folder / "reports" / str(DS), fingerprint="f" * 16)
+    return Night(
+        config,
+        DS,
+        Lake(config),
+        no_spark,
+        (said if said is not None else []).append,  # type: ignore[arg-type]
+        models=config.folder / "models" / str(DS),
+        reports=config.folder / "reports" / str(DS),
+        fingerprint="f" * 16,
+    )
 
 
 def ready(root: Path, said: list[str] | None = None, **changes: object) -> Night:
@@ -76,18 +97,37 @@ def write_lake(lake: Lake) -> None:
             block = number % 4 if rng.random() < 0.8 else int(rng.integers(4))
             day = FIRST + dt.timedelta(days=int(rng.integers((DS - FIRST).days + 1)))
             scenario = home if number % 5 else SCENARIOS[int(rng.integers(2))]
-            events.append({"user_id": user, "item_id": ITEMS[block * 10 + int(min(9, rng.geometric(0.25) - 1))], "scenario": scenario, "ds": day,
-                           "ts": dt.datetime.combine(day, dt.time(9 + int(rng.integers(8))), dt.UTC)})
+            events.append(
+                {
+                    "user_id": user,
+                    "item_id": ITEMS[block * 10 + int(min(9, rng.geometric(0.25) - 1))],
+                    "scenario": scenario,
+                    "ds": day,
+                    "ts": dt.datetime.combine(day, dt.time(9 + int(rng.integers(8))), dt.UTC),
+                }
+            )
     events.sort(key=lambda event: (event["ts"], event["user_id"], event["item_id"]))
     for number, event in enumerate(events):
-        event |= {"event_id": f"e{number}", "example_id": f"e{number}", "event_type": "purchase", "outcome": 1.0, "had": True}
+        event |= {
+            "event_id": f"e{number}",
+            "example_id": f"e{number}",
+            "event_type": "purchase",
+            "outcome": 1.0,
+            "had": True,
+        }
     features = dict.fromkeys(lake.config.features.user)
     write(lake, "events", events)
     write(lake, "examples", [{**event, **features, "history": []} for event in events])
     write(lake, "items", [{"item_id": item, "valid_from": FIRST, "title": f"Title Of {item}"} for item in ITEMS])
-    write(lake, "vocabulary", [
-        {"field": field, "value": value, "id": number, "since": FIRST} for field, values in (
-            ("item_id", ITEMS), ("scenario", SCENARIOS), ("event_type", ["purchase"])) for number, value in enumerate(values, 1)])
+    write(
+        lake,
+        "vocabulary",
+        [
+            {"field": field, "value": value, "id": number, "since": FIRST}
+            for field, values in (("item_id", ITEMS), ("scenario", SCENARIOS), ("event_type", ["purchase"]))
+            for number, value in enumerate(values, 1)
+        ],
+    )
     write(lake, "statistics", _statistics(events))
     write(lake, "user_state", _states(lake, events))
 
@@ -123,8 +163,19 @@ def _statistics(events: list[dict[str, object]]) -> list[dict[str, object]]:
     for event in events:
         key = (event["ds"], event["scenario"], event["item_id"])
         counts[key] = counts.get(key, 0) + 1
-    return [{"ds": key[0], "feature": feature, "scenario": key[1], "value": key[2], "count": count, "sum": float(count), "sum_squares": float(count)}
-            for key, count in sorted(counts.items()) for feature in ("item", "item.log_price")]
+    return [
+        {
+            "ds": key[0],
+            "feature": feature,
+            "scenario": key[1],
+            "value": key[2],
+            "count": count,
+            "sum": float(count),
+            "sum_squares": float(count),
+        }
+        for key, count in sorted(counts.items())
+        for feature in ("item", "item.log_price")
+    ]
 
 
 def _states(lake: Lake, events: list[dict[str, object]]) -> list[dict[str, object]]:
@@ -132,12 +183,21 @@ def _states(lake: Lake, events: list[dict[str, object]]) -> list[dict[str, objec
     states = []
     for number, user in enumerate(USERS):
         own = [event for event in events if event["user_id"] == user]
-        kept = own[-lake.config.features.history:]
-        states.append({
-            "ds": DS, "user_id": user, "ts": moment, "scenarios": sorted({str(event["scenario"]) for event in own}),
-            "had": sorted({str(event["item_id"]) for event in own}),
-            "history": [{name: event[name] for name in ("item_id", "scenario", "event_type", "outcome", "ts")} for event in kept],
-            **{name: float(number % 7) for name in lake.config.features.user}})
+        kept = own[-lake.config.features.history :]
+        states.append(
+            {
+                "ds": DS,
+                "user_id": user,
+                "ts": moment,
+                "scenarios": sorted({str(event["scenario"]) for event in own}),
+                "had": sorted({str(event["item_id"]) for event in own}),
+                "history": [
+                    {name: event[name] for name in ("item_id", "scenario", "event_type", "outcome", "ts")}
+                    for event in kept
+                ],
+                **{name: float(number % 7) for name in lake.config.features.user},
+            }
+        )
     return states
 
 

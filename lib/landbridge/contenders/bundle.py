@@ -42,7 +42,9 @@ class Route:
     unknown: str
 
 
-def build(night_models: Path, routes: Mapping[str, Route], lake: Lake, ds: dt.date, folder: Path, catalogue: pa.Table) -> Path:
+def build(
+    night_models: Path, routes: Mapping[str, Route], lake: Lake, ds: dt.date, folder: Path, catalogue: pa.Table
+) -> Path:
     """Write the bundle of a night and return its folder; a bundle that was there is replaced.
 
     Parameters
@@ -60,17 +62,28 @@ def build(night_models: Path, routes: Mapping[str, Route], lake: Lake, ds: dt.da
     work = _fresh(folder)
     assembler = Assembler.load(night_models / "assembler").frozen(ds + dt.timedelta(days=1))
     assembler.save(_made(work / "new"))
-    common = {"assembler": _keep(work / "new", work), "ds": ds.isoformat(), "moment": end_of(ds, lake.config.data.time_zone),
-              "versions": {name: lake.version(name) for name in _READ if lake.exists(name)}}
+    common = {
+        "assembler": _keep(work / "new", work),
+        "ds": ds.isoformat(),
+        "moment": end_of(ds, lake.config.data.time_zone),
+        "versions": {name: lake.version(name) for name in _READ if lake.exists(name)},
+    }
     entries = {}
     for scenario, route in sorted(routes.items()):
         of_scenario = catalogue.filter(pc.equal(catalogue["scenario"], scenario))
         ids = assembler.vocabulary.encode("item_id", of_scenario["item_id"])
         np.save(_made(work / "new") / "items.npy", np.unique(ids[ids > 0]).astype(np.int32), allow_pickle=False)
         entries[scenario] = {
-            "contender": route.contender, "fit": route.fit, "part": _keep(_fitted(night_models, route.fit, scenario, route.contender), work),
-            "unknown": {"contender": route.unknown, "part": _keep(_fitted(night_models, route.fit, scenario, route.unknown), work)},
-            "catalogue": _keep(work / "new", work), **common}
+            "contender": route.contender,
+            "fit": route.fit,
+            "part": _keep(_fitted(night_models, route.fit, scenario, route.contender), work),
+            "unknown": {
+                "contender": route.unknown,
+                "part": _keep(_fitted(night_models, route.fit, scenario, route.unknown), work),
+            },
+            "catalogue": _keep(work / "new", work),
+            **common,
+        }
     _write(work, _head(lake.config), entries)
     return _put(work, folder)
 
@@ -94,7 +107,9 @@ def compose(base: Path, other: Path, scenarios: Iterable[str] | None, folder: Pa
         source = other if scenario in chosen else base
         for part in parts_of(entry):
             if _keep(source / "parts" / part, work) != part:
-                raise LakeError(f"the part {part} of the bundle {source} is not what its name says: the bundle is damaged; take another version")
+                raise LakeError(
+                    f"the part {part} of the bundle {source} is not what its name says: the bundle is damaged; take another version"
+                )
     _write(work, {key: value for key, value in ours.items() if key != "scenarios"}, entries)
     return _put(work, folder)
 
@@ -104,7 +119,9 @@ def read_routes(folder: Path) -> dict[str, Any]:
     try:
         tree: dict[str, Any] = json.loads((folder / ROUTES).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise LakeError(f"{folder / ROUTES} cannot be read ({error}): this is no bundle; run the step evaluate") from None
+        raise LakeError(
+            f"{folder / ROUTES} cannot be read ({error}): this is no bundle; run the step evaluate"
+        ) from None
     return tree
 
 
@@ -129,15 +146,23 @@ def end_of(day: dt.date, time_zone: str) -> int:
 
 
 def _head(config: Config) -> dict[str, Any]:
-    return {"format": 1, "name": config.name, "k": config.recommend.k, "pool": config.recommend.pool, "features": sorted(config.features.user)}
+    return {
+        "format": 1,
+        "name": config.name,
+        "k": config.recommend.k,
+        "pool": config.recommend.pool,
+        "features": sorted(config.features.user),
+    }
 
 
 def _fitted(night_models: Path, fit: str, scenario: str, contender: str) -> Path:
     """Return the folder of a fitted contender: the scenario's own, or the one fitted for all."""
     found = find_fitted(night_models, fit, scenario)
     if contender not in found:
-        raise LakeError(f"{contender} of fit {fit} was not fitted for {scenario} in {night_models}/fits; there is {', '.join(found) or 'nothing'}: "
-                        "run the steps pretrain and finetune")
+        raise LakeError(
+            f"{contender} of fit {fit} was not fitted for {scenario} in {night_models}/fits; there is {', '.join(found) or 'nothing'}: "
+            "run the steps pretrain and finetune"
+        )
     return found[contender]
 
 

@@ -65,8 +65,10 @@ class Scorer:
         route = self._route(scenario)
         states = self._assembler(route).states(rows, scenario)
         known = states.length_B > 0
-        chosen = [(np.flatnonzero(known), route["part"], route["contender"]),
-                  (np.flatnonzero(~known), route["unknown"]["part"], route["unknown"]["contender"])]
+        chosen = [
+            (np.flatnonzero(known), route["part"], route["contender"]),
+            (np.flatnonzero(~known), route["unknown"]["part"], route["unknown"]["contender"]),
+        ]
         k = self.k if k is None else k
         items_BK = np.zeros((rows.num_rows, k), np.int32)
         scores_BK = np.zeros((rows.num_rows, k), np.float32)
@@ -78,8 +80,12 @@ class Scorer:
 
     def unknown(self, scenario: str) -> pa.Table:
         """Return one row as `user_state` has it, of whoever is unknown in the scenario."""
-        columns = {"user_id": pa.array([NEW_USER]), "ts": pa.array([self.moment(scenario)], pa.timestamp("us", "UTC")),
-                   "had": pa.array([[]], pa.list_(pa.string())), "history": pa.array([[]], HISTORY)}
+        columns = {
+            "user_id": pa.array([NEW_USER]),
+            "ts": pa.array([self.moment(scenario)], pa.timestamp("us", "UTC")),
+            "had": pa.array([[]], pa.list_(pa.string())),
+            "history": pa.array([[]], HISTORY),
+        }
         return pa.table({**columns, **{name: pa.array([None], pa.float64()) for name in self.routes["features"]}})
 
     def moment(self, scenario: str) -> int:
@@ -92,29 +98,47 @@ class Scorer:
         names = self._assembler(route).vocabulary.values("item_id")
         return names.take(pa.array(self._catalogue(scenario).items.astype(np.int64) - 1))
 
-    def _lists(self, states: States, which: NDArray[np.intp], part: str, scenario: str, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    def _lists(
+        self, states: States, which: NDArray[np.intp], part: str, scenario: str, k: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return items_BK, scores_BK of the states at `which`, block by block."""
         items_BK = np.zeros((len(which), k), np.int32)
         scores_BK = np.zeros((len(which), k), np.float32)
         for start in range(0, len(which), BLOCK):
-            block = which[start:start + BLOCK]
+            block = which[start : start + BLOCK]
             full = np.resize(block, BLOCK)
             found = top_k(self._part(part), states.take(full), self._catalogue(scenario), k, int(self.routes["pool"]))
-            items_BK[start:start + BLOCK], scores_BK[start:start + BLOCK] = found[0][:len(block)], found[1][:len(block)]
+            items_BK[start : start + BLOCK], scores_BK[start : start + BLOCK] = (
+                found[0][: len(block)],
+                found[1][: len(block)],
+            )
         return items_BK, scores_BK
 
-    def _as_lists(self, items_BK: NDArray[np.int32], scores_BK: NDArray[np.float32], sources: NDArray[np.str_], assembler: Assembler) -> pa.Array:
+    def _as_lists(
+        self,
+        items_BK: NDArray[np.int32],
+        scores_BK: NDArray[np.float32],
+        sources: NDArray[np.str_],
+        assembler: Assembler,
+    ) -> pa.Array:
         present_BK = items_BK > 0
         counts_B = present_BK.sum(axis=1)
         names = assembler.vocabulary.values("item_id")
-        flat = [names.take(pa.array(items_BK[present_BK].astype(np.int64) - 1)), pa.array(scores_BK[present_BK].astype(np.float64)),
-                pa.array(np.repeat(sources, counts_B), pa.string())]
+        flat = [
+            names.take(pa.array(items_BK[present_BK].astype(np.int64) - 1)),
+            pa.array(scores_BK[present_BK].astype(np.float64)),
+            pa.array(np.repeat(sources, counts_B), pa.string()),
+        ]
         structs = pa.StructArray.from_arrays(flat, fields=list(LIST.value_type))
-        return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(counts_B)]), pa.int32()), structs).cast(LIST)
+        return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], np.cumsum(counts_B)]), pa.int32()), structs).cast(
+            LIST
+        )
 
     def _route(self, scenario: str) -> dict[str, Any]:
         if scenario not in self.routes["scenarios"]:
-            raise DataError(f"the model {self.routes['name']} has no scenario {scenario!r}; it has {', '.join(self.scenarios)}")
+            raise DataError(
+                f"the model {self.routes['name']} has no scenario {scenario!r}; it has {', '.join(self.scenarios)}"
+            )
         route: dict[str, Any] = self.routes["scenarios"][scenario]
         return route
 

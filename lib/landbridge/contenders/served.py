@@ -24,7 +24,9 @@ class Served(PythonModel):  # type: ignore[misc]
         """Open the bundle."""
         self.scorer = Scorer.load(Path(context.artifacts["bundle"]))
 
-    def predict(self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
         """Return user_id, scenario, items, scores of every row, in order.
 
         Parameters
@@ -41,10 +43,19 @@ class Served(PythonModel):  # type: ignore[misc]
         scores: list[list[float]] = [[] for _ in range(len(model_input))]
         for scenario, places in model_input.groupby("scenario", sort=True).indices.items():
             rows = rows_of(model_input.iloc[places], str(scenario), self.scorer)
-            for place, found in zip(places, self.scorer.recommend(rows, str(scenario), k)["items"].to_pylist(), strict=True):
+            for place, found in zip(
+                places, self.scorer.recommend(rows, str(scenario), k)["items"].to_pylist(), strict=True
+            ):
                 items[place] = [one["item_id"] for one in found]
                 scores[place] = [one["score"] for one in found]
-        return pd.DataFrame({"user_id": model_input["user_id"].to_list(), "scenario": model_input["scenario"].to_list(), "items": items, "scores": scores})
+        return pd.DataFrame(
+            {
+                "user_id": model_input["user_id"].to_list(),
+                "scenario": model_input["scenario"].to_list(),
+                "items": items,
+                "scores": scores,
+            }
+        )
 
 
 def rows_of(frame: pd.DataFrame, scenario: str, scorer: Scorer) -> pa.Table:
@@ -52,12 +63,20 @@ def rows_of(frame: pd.DataFrame, scenario: str, scorer: Scorer) -> pa.Table:
     moment = scorer.moment(scenario)
     history = [_events(value, scenario, moment) for value in _column(frame, "history")]
     had = [_listed(value) for value in _column(frame, "had")]
-    filled = [[event["item_id"] for event in events] if known is None else [str(item) for item in known] for events, known in zip(history, had, strict=True)]
-    columns = {"user_id": pa.array(frame["user_id"].astype(str).to_list(), pa.string()),
-               "ts": pa.array([moment] * len(frame), pa.timestamp("us", "UTC")),
-               "history": pa.array(history, HISTORY), "had": pa.array(filled, pa.list_(pa.string()))}
-    features = {name: pa.array(pd.to_numeric(pd.Series(_column(frame, name)), errors="coerce"), pa.float64(), from_pandas=True)
-                for name in scorer.routes["features"]}
+    filled = [
+        [event["item_id"] for event in events] if known is None else [str(item) for item in known]
+        for events, known in zip(history, had, strict=True)
+    ]
+    columns = {
+        "user_id": pa.array(frame["user_id"].astype(str).to_list(), pa.string()),
+        "ts": pa.array([moment] * len(frame), pa.timestamp("us", "UTC")),
+        "history": pa.array(history, HISTORY),
+        "had": pa.array(filled, pa.list_(pa.string())),
+    }
+    features = {
+        name: pa.array(pd.to_numeric(pd.Series(_column(frame, name)), errors="coerce"), pa.float64(), from_pandas=True)
+        for name in scorer.routes["features"]
+    }
     return pa.table({**columns, **features})
 
 
@@ -74,8 +93,16 @@ def _listed(value: Any) -> list[Any] | None:
 
 def _events(value: Any, scenario: str, moment: int) -> list[dict[str, Any]]:
     events: Iterable[Mapping[str, Any]] = _listed(value) or []
-    return [{"item_id": str(event["item_id"]), "scenario": event.get("scenario") or scenario, "event_type": event.get("event_type"),
-             "outcome": _number(event.get("outcome")), "ts": _microseconds(event.get("ts"), moment)} for event in events]
+    return [
+        {
+            "item_id": str(event["item_id"]),
+            "scenario": event.get("scenario") or scenario,
+            "event_type": event.get("event_type"),
+            "outcome": _number(event.get("outcome")),
+            "ts": _microseconds(event.get("ts"), moment),
+        }
+        for event in events
+    ]
 
 
 def _number(value: Any) -> float:

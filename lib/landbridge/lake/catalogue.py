@@ -51,6 +51,8 @@ def _pairs(counted: DataFrame, attributes: DataFrame) -> DataFrame:
     The scenarios travel as one array, so no two tables are crossed.
     """
     scenarios = counted.agg(F.sort_array(F.collect_set("scenario")).alias("all_scenarios"))
-    everywhere = attributes.join(F.broadcast(scenarios)).withColumn("scenario", F.explode("all_scenarios")).drop("all_scenarios")
+    everywhere = (
+        attributes.join(F.broadcast(scenarios)).withColumn("scenario", F.explode("all_scenarios")).drop("all_scenarios")
+    )
     joined = everywhere.join(counted, ["scenario", "item_id"], "left")
     return joined.withColumn("events", F.coalesce("events", F.lit(0)))

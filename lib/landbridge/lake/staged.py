@@ -47,15 +47,27 @@ def publish_day(lake: Lake, name: str, ds: dt.date, folder: str, files: Sequence
     """
     if not files:
         raise LakeError(f"nothing was written for {ds} of {name}, so nothing is published; the last version stands")
-    actions = [AddAction(f"{folder}/{file.name}", file.size, {"ds": ds.isoformat()}, file.modified, True, _statistics(file)) for file in files]
+    actions = [
+        AddAction(f"{folder}/{file.name}", file.size, {"ds": ds.isoformat()}, file.modified, True, _statistics(file))
+        for file in files
+    ]
     try:
         lake.delta(name).create_write_transaction(
-            actions, "overwrite", arrow_schema(lake.contract(name)), partition_by=["ds"], partition_filters=[("ds", "=", ds.isoformat())],
-            commit_properties=CommitProperties(custom_metadata={FINGERPRINT: fingerprint}))
+            actions,
+            "overwrite",
+            arrow_schema(lake.contract(name)),
+            partition_by=["ds"],
+            partition_filters=[("ds", "=", ds.isoformat())],
+            commit_properties=CommitProperties(custom_metadata={FINGERPRINT: fingerprint}),
+        )
     except (DeltaError, OSError) as error:
-        raise LakeError(f"the day {ds} of {name} at {lake.path(name)} was not committed, its last version stands: {error}") from None
+        raise LakeError(
+            f"the day {ds} of {name} at {lake.path(name)} was not committed, its last version stands: {error}"
+        ) from None
     return lake.version(name)
 
 
 def _statistics(file: StagedFile) -> str:
-    return json.dumps({"numRecords": file.rows, "minValues": dict(file.low), "maxValues": dict(file.high), "nullCount": {}})
+    return json.dumps(
+        {"numRecords": file.rows, "minValues": dict(file.low), "maxValues": dict(file.high), "nullCount": {}}
+    )

@@ -33,7 +33,9 @@ def with_unknown(served: DataFrame, scenarios: Sequence[str]) -> DataFrame:
     names = spark.createDataFrame([(scenario,) for scenario in scenarios], "scenario string")
     moment = served.agg(F.max("ts").alias("moment"))
     empty = {"user_id": F.lit(NEW_USER), "ts": F.coalesce("moment", F.to_timestamp(F.lit("1970-01-01")))}
-    columns = [_of(field.name, field.dataType.simpleString(), empty).alias(field.name) for field in served.schema.fields]
+    columns = [
+        _of(field.name, field.dataType.simpleString(), empty).alias(field.name) for field in served.schema.fields
+    ]
     return served.unionByName(names.join(F.broadcast(moment)).select(columns))
 
 

@@ -41,15 +41,25 @@ def audit(made: DataFrame, served: DataFrame, catalogue: DataFrame, k: int, ds: 
     """
     judged = _judged(made, served, catalogue.distinct(), k)
     counts = judged.groupBy("scenario").agg(
-        F.count("*").alias("rows"), F.sum(F.col("expected").cast("int")).alias("audience"), F.sum(F.col("is_new").cast("int")).alias("new"),
+        F.count("*").alias("rows"),
+        F.sum(F.col("expected").cast("int")).alias("audience"),
+        F.sum(F.col("is_new").cast("int")).alias("new"),
         F.sum((~F.col("is_new") & F.col("present") & (F.col("size") < k)).cast("int")).alias("short"),
-        *[F.sum(rule.cast("int")).alias(name) for name, rule in _rules(k).items()])
+        *[F.sum(rule.cast("int")).alias(name) for name, rule in _rules(k).items()],
+    )
     found = [row.asDict() for row in counts.orderBy("scenario").collect()]  # one row a scenario
-    broken = [f"{row['scenario']}: {row[name]} row(s) {_SAID[name]}" for row in found for name in _rules(k) if row[name]]
-    broken += [f"{row['scenario']}: the row {NEW_USER} is there {row['new']} time(s)" for row in found if row["new"] != 1]
+    broken = [
+        f"{row['scenario']}: {row[name]} row(s) {_SAID[name]}" for row in found for name in _rules(k) if row[name]
+    ]
+    broken += [
+        f"{row['scenario']}: the row {NEW_USER} is there {row['new']} time(s)" for row in found if row["new"] != 1
+    ]
     if broken:
-        raise AuditError(f"recommendations of {ds} are not published and the last ones stand, because " + "; ".join(broken[:12]) +
-                         ". Run evaluate and recommend again with --force; if it stays, publish an earlier version with `landbridge rollback`")
+        raise AuditError(
+            f"recommendations of {ds} are not published and the last ones stand, because "
+            + "; ".join(broken[:12])
+            + ". Run evaluate and recommend again with --force; if it stays, publish an earlier version with `landbridge rollback`"
+        )
     return {row["scenario"]: Audited(int(row["audience"]), int(row["short"])) for row in found}
 
 
@@ -59,20 +69,34 @@ def _judged(made: DataFrame, served: DataFrame, catalogue: DataFrame, k: int) ->
     lists = made.groupBy(key).agg(F.count("*").alias("copies"), F.first("items").alias("items"))
     expected = served.select(*key, "had", F.lit(True).alias("expected"))
     joined = lists.join(expected, key, "full").withColumn("had", F.coalesce("had", F.array().cast("array<string>")))
-    foreign = joined.select(*key, F.explode("items.item_id").alias("item_id")).join(catalogue, ["scenario", "item_id"], "left_anti")
-    owned = joined.where(F.size("items") < k).select(*key, F.explode("had").alias("item_id")).join(catalogue, ["scenario", "item_id"], "left_semi")
+    foreign = joined.select(*key, F.explode("items.item_id").alias("item_id")).join(
+        catalogue, ["scenario", "item_id"], "left_anti"
+    )
+    owned = (
+        joined.where(F.size("items") < k)
+        .select(*key, F.explode("had").alias("item_id"))
+        .join(catalogue, ["scenario", "item_id"], "left_semi")
+    )
     sizes = catalogue.groupBy("scenario").agg(F.count("*").alias("catalogue"))
     for counted, name in ((foreign, "foreign"), (owned, "owned")):
         joined = joined.join(counted.groupBy(key).agg(F.count("*").alias(name)), key, "left")
     ids, scores = F.col("items.item_id"), F.col("items.score")
     return joined.join(F.broadcast(sizes), "scenario", "left").select(
-        "scenario", F.coalesce("expected", F.lit(False)).alias("expected"), F.col("items").isNotNull().alias("present"),
-        (F.col("user_id") == NEW_USER).alias("is_new"), F.coalesce("copies", F.lit(0)).alias("copies"), F.size("items").alias("size"),
-        F.size(F.array_distinct(ids)).alias("distinct"), F.size(F.array_intersect(ids, F.col("had"))).alias("had_again"),
+        "scenario",
+        F.coalesce("expected", F.lit(False)).alias("expected"),
+        F.col("items").isNotNull().alias("present"),
+        (F.col("user_id") == NEW_USER).alias("is_new"),
+        F.coalesce("copies", F.lit(0)).alias("copies"),
+        F.size("items").alias("size"),
+        F.size(F.array_distinct(ids)).alias("distinct"),
+        F.size(F.array_intersect(ids, F.col("had"))).alias("had_again"),
         F.coalesce("foreign", F.lit(0)).alias("foreign"),
         (F.coalesce("catalogue", F.lit(0)) - F.coalesce("owned", F.lit(0))).alias("left"),
-        F.forall("items", lambda item: item["score"].isNotNull() & ~F.isnan(item["score"]) & (F.abs(item["score"]) < 1e300)).alias("finite"),
-        (scores == F.sort_array(scores, asc=False)).alias("descending"))
+        F.forall(
+            "items", lambda item: item["score"].isNotNull() & ~F.isnan(item["score"]) & (F.abs(item["score"]) < 1e300)
+        ).alias("finite"),
+        (scores == F.sort_array(scores, asc=False)).alias("descending"),
+    )
 
 
 def _rules(k: int) -> dict[str, Column]:
@@ -92,9 +116,13 @@ def _rules(k: int) -> dict[str, Column]:
 
 
 _SAID = {
-    "missing": "of the audience have no list", "uninvited": "are of users who are not in the audience", "repeated": "are there more than once",
-    "wrong_size": "hold another number of items than k or what the catalogue has left", "twice": "hold an item twice",
-    "had_again": "hold an item that the user has already", "foreign": "hold an item that is not in the catalogue",
-    "not_finite": "hold a score that is no number", "not_sorted": "are not in the order of their scores",
+    "missing": "of the audience have no list",
+    "uninvited": "are of users who are not in the audience",
+    "repeated": "are there more than once",
+    "wrong_size": "hold another number of items than k or what the catalogue has left",
+    "twice": "hold an item twice",
+    "had_again": "hold an item that the user has already",
+    "foreign": "hold an item that is not in the catalogue",
+    "not_finite": "hold a score that is no number",
+    "not_sorted": "are not in the order of their scores",
 }
-

@@ -41,7 +41,9 @@ def recommend(night: Night) -> Outcome:
     lists = scored(with_unknown(served, scorer.scenarios), _within_reach(spark_lake, bundle))
     night.lake.create(TABLE)
     folder = staging(night.lake, TABLE, night.ds, night.fingerprint)
-    made = _staged(spark_lake, lists, folder, {"model_name": night.config.name, "model_version": version, "run_id": night.run_id})
+    made = _staged(
+        spark_lake, lists, folder, {"model_name": night.config.name, "model_version": version, "run_id": night.run_id}
+    )
     counted = audit(made, served, _catalogue(spark_lake, scorer), scorer.k, night.ds)
     registry.promote(night, bundle)
     publish_day(night.lake, TABLE, night.ds, folder, _files(made), night.fingerprint)
@@ -63,11 +65,15 @@ def _within_reach(lake: SparkLake, bundle: Path) -> str:
 def _staged(lake: SparkLake, lists: DataFrame, folder: str, constants: dict[str, str]) -> DataFrame:
     """Write the table's files where no commit names them yet, and return them as they lie there."""
     path = f"{lake.lake.path(TABLE)}/{folder}"
-    rows = lists.select("scenario", "user_id", "items", *[F.lit(value).alias(name) for name, value in constants.items()])
+    rows = lists.select(
+        "scenario", "user_id", "items", *[F.lit(value).alias(name) for name, value in constants.items()]
+    )
     try:
         rows.write.mode("overwrite").option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(path)
     except PySparkException as error:
-        raise LakeError(f"the files of {TABLE} at {path} were not written, the last table stands: {_cause(error)}") from error
+        raise LakeError(
+            f"the files of {TABLE} at {path} were not written, the last table stands: {_cause(error)}"
+        ) from error
     return lake.spark.read.schema(rows.schema).parquet(path)
 
 
@@ -79,35 +85,69 @@ def _cause(error: PySparkException) -> str:
 
 def _files(made: DataFrame) -> list[StagedFile]:
     """Return the files of the staged table with what the commit says of them."""
-    facts = made.select("_metadata.file_name", "_metadata.file_size", "_metadata.file_modification_time", "scenario", "user_id")
+    facts = made.select(
+        "_metadata.file_name", "_metadata.file_size", "_metadata.file_modification_time", "scenario", "user_id"
+    )
     rows = facts.groupBy("file_name", "file_size", F.unix_millis("file_modification_time").alias("modified")).agg(
-        F.count("*").alias("rows"), F.min("scenario").alias("first_scenario"), F.max("scenario").alias("last_scenario"),
-        F.min("user_id").alias("first_user"), F.max("user_id").alias("last_user"))
-    return [StagedFile(row.file_name, row.file_size, row.modified, row.rows,
-                       {"scenario": row.first_scenario, "user_id": row.first_user}, {"scenario": row.last_scenario, "user_id": row.last_user})
-            for row in rows.orderBy("file_name").collect()]  # one row a file
+        F.count("*").alias("rows"),
+        F.min("scenario").alias("first_scenario"),
+        F.max("scenario").alias("last_scenario"),
+        F.min("user_id").alias("first_user"),
+        F.max("user_id").alias("last_user"),
+    )
+    return [
+        StagedFile(
+            row.file_name,
+            row.file_size,
+            row.modified,
+            row.rows,
+            {"scenario": row.first_scenario, "user_id": row.first_user},
+            {"scenario": row.last_scenario, "user_id": row.last_user},
+        )
+        for row in rows.orderBy("file_name").collect()
+    ]  # one row a file
 
 
 def _catalogue(lake: SparkLake, scorer: Scorer) -> DataFrame:
     """Return scenario, item_id of what the bundle's lists may hold."""
-    parts = [pa.table({"scenario": pa.array([scenario] * len(items), pa.string()), "item_id": items})
-             for scenario in scorer.scenarios for items in [scorer.catalogue(scenario)]]
+    parts = [
+        pa.table({"scenario": pa.array([scenario] * len(items), pa.string()), "item_id": items})
+        for scenario in scorer.scenarios
+        for items in [scorer.catalogue(scenario)]
+    ]
     return lake.spark.createDataFrame(pa.concat_tables(parts))
 
 
 def _say(night: Night, counted: dict[str, Audited]) -> None:
     users = sum(found.users for found in counted.values())
-    night.say(f"{users:,} lists of {night.config.recommend.k} in {len(counted)} scenarios passed the audit and are published")
+    night.say(
+        f"{users:,} lists of {night.config.recommend.k} in {len(counted)} scenarios passed the audit and are published"
+    )
     for scenario, found in counted.items():
         if found.short:
-            night.say(f"{scenario}: {found.short} of {found.users} lists are shorter, because the catalogue has no more that these users lack")
+            night.say(
+                f"{scenario}: {found.short} of {found.users} lists are shorter, because the catalogue has no more that these users lack"
+            )
 
 
 def _outcome(counted: dict[str, Audited], version: str) -> Outcome:
     return Outcome(
-        notes={"users": {name: found.users for name, found in counted.items()}, "short": {name: found.short for name, found in counted.items()},
-               "model_version": version},
-        metrics={"users": float(sum(found.users for found in counted.values())), "short": float(sum(found.short for found in counted.values()))})
+        notes={
+            "users": {name: found.users for name, found in counted.items()},
+            "short": {name: found.short for name, found in counted.items()},
+            "model_version": version,
+        },
+        metrics={
+            "users": float(sum(found.users for found in counted.values())),
+            "short": float(sum(found.short for found in counted.values())),
+        },
+    )
 
 
-RECOMMEND = Step("recommend", ("user_state", "vocabulary"), (TABLE,), ("name", "recommend.k", "recommend.audience", "data.time_zone"), recommend)
+RECOMMEND = Step(
+    "recommend",
+    ("user_state", "vocabulary"),
+    (TABLE,),
+    ("name", "recommend.k", "recommend.audience", "data.time_zone"),
+    recommend,
+)

@@ -110,8 +110,15 @@ def steps_of(lake: Lake, ds: dt.date) -> dict[str, StepRow]:
         known = found.get(row["step"])
         if known is None or row["generation"] > known.generation:
             found[row["step"]] = StepRow(
-                row["step"], row["seconds"], row["peak_memory_mb"], row["generation"], json.loads(row["notes"]),
-                json.loads(row["writes"]), row["fingerprint"], row["git_revision"])
+                row["step"],
+                row["seconds"],
+                row["peak_memory_mb"],
+                row["generation"],
+                json.loads(row["notes"]),
+                json.loads(row["writes"]),
+                row["fingerprint"],
+                row["git_revision"],
+            )
     order = ["clean", "featurize", "pretrain", "finetune", "evaluate", "recommend", "report"]
     return dict(sorted(found.items(), key=lambda one: (order.index(one[0]) if one[0] in order else 99, one[0])))
 

@@ -14,7 +14,14 @@ from landbridge.report.facts import Facts, Value
 from landbridge.report.people import Person
 
 _ORDER = ("ndcg", "recall", "hit_rate", "auc", "gauc", "log_loss")
-_NAMES = {"ndcg": "NDCG", "recall": "Recall", "hit_rate": "Hit rate", "auc": "AUC", "gauc": "GAUC", "log_loss": "Log loss"}
+_NAMES = {
+    "ndcg": "NDCG",
+    "recall": "Recall",
+    "hit_rate": "Hit rate",
+    "auc": "AUC",
+    "gauc": "GAUC",
+    "log_loss": "Log loss",
+}
 
 
 @dataclass(frozen=True)
@@ -40,10 +47,23 @@ def page(facts: Facts, people: list[Person]) -> str:
     environment.filters |= {"count": count, "number": number, "day": day, "clock": clock}
     template = environment.from_string(files("landbridge.report").joinpath("page.html.j2").read_text(encoding="utf-8"))
     return template.render(
-        facts=facts, config=facts.config, people=people, choices=choices(facts), cards=cards(facts), remarks=remarks(facts),
-        rules=rules(facts), tables=tables(facts), plots={"quality": pictures.quality(facts), "quarantine": pictures.quarantine(facts),
-                                                         "losses": pictures.losses(facts)},
-        slowest=max((row.seconds for row in facts.steps.values()), default=1.0) or 1.0, guard=facts.config.guard)
+        facts=facts,
+        config=facts.config,
+        people=people,
+        choices=choices(facts),
+        cards=cards(facts),
+        remarks=remarks(facts),
+        rules=rules(facts),
+        tables=tables(facts),
+        plots={
+            "quality": pictures.quality(facts),
+            "quarantine": pictures.quarantine(facts),
+            "losses": pictures.losses(facts),
+        },
+        slowest=max((row.seconds for row in facts.steps.values()), default=1.0) or 1.0,
+        guard=facts.config.guard,
+        lead=label(facts.guard_metric),
+    )
 
 
 def cards(facts: Facts) -> list[tuple[str, str, str]]:
@@ -68,32 +88,56 @@ def cards(facts: Facts) -> list[tuple[str, str, str]]:
 
 def choices(facts: Facts) -> list[Choice]:
     """Return what each scenario publishes and why."""
-    ends = [abs(route[name]) for route in facts.routes.values() for name in ("low", "high") if route.get(name) is not None]
+    ends = [
+        abs(route[name]) for route in facts.routes.values() for name in ("low", "high") if route.get(name) is not None
+    ]
     widest = max(ends, default=0.0)
     return [_choice(facts, scenario, dict(route), widest) for scenario, route in facts.routes.items()]
 
 
 def remarks(facts: Facts) -> list[str]:
     """Return what a person should know besides: lists that are short, days that are missing, contenders that were left out."""
-    found = [f"No file for {', '.join(map(str, missing))}; those days are not in the tables."
-             for missing in [facts.notes("clean").get("missing")] if missing]
+    found = [
+        f"No file for {', '.join(map(str, missing))}; those days are not in the tables."
+        for missing in [facts.notes("clean").get("missing")]
+        if missing
+    ]
     found += [str(text) for step in ("pretrain", "finetune") for text in facts.notes(step).get("left_out", [])]
-    found += [f"{scenario}: {short} lists hold fewer than {facts.config.recommend.k} items, because the catalogue has no more that these users lack."
-              for scenario, short in facts.notes("recommend").get("short", {}).items() if short]
+    found += [
+        f"{scenario}: {short} lists hold fewer than {facts.config.recommend.k} items, because the catalogue has no more that these users lack."
+        for scenario, short in facts.notes("recommend").get("short", {}).items()
+        if short
+    ]
     if facts.lists and not facts.model_version:
         found.append("Nothing was registered in MLflow tonight: there was no tracking.")
-    found += [f"{name} was resumed after its tables were written; its counts are not known." for name, row in facts.steps.items() if row.notes.get("recovered")]
+    found += [
+        f"{name} was resumed after its tables were written; its counts are not known."
+        for name, row in facts.steps.items()
+        if row.notes.get("recovered")
+    ]
     return found
 
 
 def rules(facts: Facts) -> list[dict[str, Any]]:
     """Return for each rule what it does, the rows of this load that it struck, and the rows it put in quarantine in the last days."""
-    kinds = {rule.name: "removes" if rule.remove else "fills" if rule.fill else "clips" for rule in facts.config.data.rules}
-    load, recent = facts.notes("clean").get("rules", {}), {rule for counts in facts.quarantined_by_day.values() for rule in counts}
+    kinds = {
+        rule.name: "removes" if rule.remove else "fills" if rule.fill else "clips" for rule in facts.config.data.rules
+    }
+    load, recent = (
+        facts.notes("clean").get("rules", {}),
+        {rule for counts in facts.quarantined_by_day.values() for rule in counts},
+    )
     names = [*kinds, *sorted({*load, *recent} - set(kinds))]
-    return [{"name": name, "kind": kinds.get(name, "removes"), "load": load.get(name, 0),
-             "recent": sum(counts[name] for counts in facts.quarantined_by_day.values()),
-             "today": facts.quarantined_by_day.get(facts.ds, {}).get(name, 0)} for name in names]
+    return [
+        {
+            "name": name,
+            "kind": kinds.get(name, "removes"),
+            "load": load.get(name, 0),
+            "recent": sum(counts[name] for counts in facts.quarantined_by_day.values()),
+            "today": facts.quarantined_by_day.get(facts.ds, {}).get(name, 0),
+        }
+        for name in names
+    ]
 
 
 def tables(facts: Facts) -> list[dict[str, Any]]:
@@ -109,14 +153,31 @@ def tables(facts: Facts) -> list[dict[str, Any]]:
 
 def _table(facts: Facts, scenario: str, split: str, values: dict[str, dict[str, Value]]) -> dict[str, Any]:
     metrics = sorted({name for found in values.values() for name in found}, key=_rank)
-    best = {name: (min if name == "log_loss" else max)(
-        (found[name].value for found in values.values() if name in found and found[name].value is not None), default=None) for name in metrics}
+    best = {
+        name: (min if name == "log_loss" else max)(
+            (found[name].value for found in values.values() if name in found and found[name].value is not None),
+            default=None,
+        )
+        for name in metrics
+    }
     lead = facts.guard_metric
     order = sorted(values, key=lambda name: (-(_value(values[name].get(lead)) or 0.0), name))
-    return {"scenario": "All targets" if scenario == "targets" else scenario, "split": split, "metrics": [(name, label(name)) for name in metrics],
-            "rows": [{"name": name, "across": facts.crosses(name), "values": values[name],
-                      "published": facts.routes.get(scenario, {}).get("contender") == name} for name in order],
-            "best": best, "users": max((one.users for found in values.values() for one in found.values()), default=0)}
+    return {
+        "scenario": "All targets" if scenario == "targets" else scenario,
+        "split": split,
+        "metrics": [(name, label(name)) for name in metrics],
+        "rows": [
+            {
+                "name": name,
+                "across": facts.crosses(name),
+                "values": values[name],
+                "published": facts.routes.get(scenario, {}).get("contender") == name,
+            }
+            for name in order
+        ],
+        "best": best,
+        "users": max((one.users for found in values.values() for one in found.values()), default=0),
+    }
 
 
 def _choice(facts: Facts, scenario: str, route: dict[str, Any], widest: float) -> Choice:
@@ -128,10 +189,18 @@ def _choice(facts: Facts, scenario: str, route: dict[str, Any], widest: float) -
         bar = (left, right - left, middle, 50.0)
     contender = str(route.get("contender", ""))
     return Choice(
-        scenario, contender, facts.crosses(contender), str(route.get("against") or ""), "" if gain is None else f"{gain:+.4f}",
+        scenario,
+        contender,
+        facts.crosses(contender),
+        str(route.get("against") or ""),
+        "" if gain is None else f"{gain:+.4f}",
         f"{low:+.4f} to {high:+.4f}" if low is not None and high is not None else "",
-        "" if route.get("probability") is None else f"{route['probability']:.3f}", count(route.get("users", 0) or 0),
-        count(facts.lists.get(scenario, 0)), str(route.get("why", "")), bar)
+        "" if route.get("probability") is None else f"{route['probability']:.3f}",
+        count(route.get("users", 0) or 0),
+        count(facts.lists.get(scenario, 0)),
+        str(route.get("why", "")).removeprefix(f"{scenario} publishes {contender}").lstrip(":, "),
+        bar,
+    )
 
 
 def label(metric: str) -> str:

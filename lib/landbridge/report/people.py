@@ -64,19 +64,29 @@ def examples_of(lake: Lake, ds: dt.date, count: int = 5) -> list[Person]:
     source = lake.config.transfer.source
     order = sorted(chosen, key=lambda name: (name == source, -sizes[name], name))
     # The source stands for itself, the largest targets for the rest.
-    scenarios = [*order[:count - 1], source] if source in order and len(order) > count else order[:count]
+    scenarios = [*order[: count - 1], source] if source in order and len(order) > count else order[:count]
     return people(lake, ds, {scenario: chosen[scenario][1] for scenario in scenarios})
 
 
 def people(lake: Lake, ds: dt.date, users: dict[str, str]) -> list[Person]:
     """Return the named user of every scenario."""
     ids = sorted(set(users.values()))
-    lists = {(row["scenario"], row["user_id"]): row["items"] for row in _of(lake, "recommendations", ds, ids, ["scenario", "user_id", "items"])}
+    lists = {
+        (row["scenario"], row["user_id"]): row["items"]
+        for row in _of(lake, "recommendations", ds, ids, ["scenario", "user_id", "items"])
+    }
     histories = {row["user_id"]: row["history"] for row in _of(lake, "user_state", ds, ids, ["user_id", "history"])}
     seen = {event["item_id"] for history in histories.values() for event in history}
     titles = titles_of(lake, ds, seen | {item["item_id"] for items in lists.values() for item in items})
-    return [Person(user, scenario, events_of(histories.get(user, []), titles), recommended(lists.get((scenario, user), []), titles))
-            for scenario, user in users.items()]
+    return [
+        Person(
+            user,
+            scenario,
+            events_of(histories.get(user, []), titles),
+            recommended(lists.get((scenario, user), []), titles),
+        )
+        for scenario, user in users.items()
+    ]
 
 
 def titles_of(lake: Lake, ds: dt.date, items: Iterable[str]) -> dict[str, str]:
@@ -88,7 +98,7 @@ def titles_of(lake: Lake, ds: dt.date, items: Iterable[str]) -> dict[str, str]:
     newest: dict[str, tuple[dt.date, str]] = {}
     for batch in scan(lake, "items", ["item_id", "valid_from", attribute], where):
         for row in batch.to_pylist():
-            found = (row["valid_from"], row[attribute] or "")
+            found = (row["valid_from"], " ".join((row[attribute] or "").split()))
             newest[row["item_id"]] = max(newest.get(row["item_id"], found), found)
     return {item: title for item, (_, title) in newest.items()}
 
@@ -101,13 +111,18 @@ def title_column(config: Config) -> str | None:
 
 def events_of(history: Iterable[dict[str, Any]], titles: dict[str, str]) -> list[Event]:
     """Return a history as `user_state` has it, newest first."""
-    events = [Event(event["ts"], event["item_id"], titles.get(event["item_id"], ""), event["scenario"], event["outcome"]) for event in history]
+    events = [
+        Event(event["ts"], event["item_id"], titles.get(event["item_id"], ""), event["scenario"], event["outcome"])
+        for event in history
+    ]
     return events[::-1]
 
 
 def recommended(items: Iterable[dict[str, Any]], titles: dict[str, str]) -> list[Recommended]:
     """Return a list as `recommendations` has it."""
-    return [Recommended(item["item_id"], titles.get(item["item_id"], ""), item["score"], item["source"]) for item in items]
+    return [
+        Recommended(item["item_id"], titles.get(item["item_id"], ""), item["score"], item["source"]) for item in items
+    ]
 
 
 def _of(lake: Lake, name: str, ds: dt.date, users: list[str], columns: list[str]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from landbridge.report.facts import Facts, Value
@@ -18,18 +19,35 @@ from landbridge.report.facts import Facts, Value
 ACROSS, ALONE, INK, FAINT = "#d9712b", "#3b6ea5", "#1f2933", "#d5dbe1"
 _RULES = ("#3b6ea5", "#d9712b", "#6b9e78", "#b5475d", "#8a6fb0", "#c9a227", "#4aa3a2", "#7d6b5d", "#9aa5b1")
 _STYLE = {
-    "font.family": "DejaVu Sans", "font.size": 8.5, "text.color": INK, "axes.edgecolor": "#9aa5b1", "axes.labelcolor": INK,
-    "xtick.color": "#52606d", "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 9.5,
-    "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.grid.axis": "x", "grid.color": "#e9edf1", "axes.axisbelow": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.edgecolor": "#9aa5b1",
+    "axes.labelcolor": INK,
+    "xtick.color": "#52606d",
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "grid.color": "#e9edf1",
+    "axes.axisbelow": True,
 }
 
 
 def quality(facts: Facts, split: str = "test") -> str | None:
     """Draw for every scenario what each contender reached, with intervals: those that learned alone beside those that learned across."""
     metric = facts.guard_metric
-    panels = {scenario: values for scenario in [*facts.routes, "targets"] if (values := facts.metrics.get((split, scenario)))}
-    panels = {scenario: {name: found[metric] for name, found in values.items() if metric in found and found[metric].value is not None}
-              for scenario, values in panels.items()}
+    panels = {
+        scenario: values for scenario in [*facts.routes, "targets"] if (values := facts.metrics.get((split, scenario)))
+    }
+    panels = {
+        scenario: {
+            name: found[metric] for name, found in values.items() if metric in found and found[metric].value is not None
+        }
+        for scenario, values in panels.items()
+    }
     panels = {scenario: values for scenario, values in panels.items() if values}
     if not panels:
         return None
@@ -39,7 +57,7 @@ def quality(facts: Facts, split: str = "test") -> str | None:
     with matplotlib.rc_context(_STYLE):
         figure = _figure(12.6, rows * (0.75 + 0.19 * deepest) + 0.4)
         axes = figure.subplots(rows, columns, squeeze=False)
-        for axis in axes.flat[len(panels):]:
+        for axis in axes.flat[len(panels) :]:
             axis.set_axis_off()
         for axis, (scenario, values) in zip(axes.flat, panels.items(), strict=False):
             _panel(axis, facts, scenario, values)
@@ -52,10 +70,12 @@ def quarantine(facts: Facts) -> str | None:
     if not facts.quarantined_by_day:
         return None
     days = sorted({*facts.quarantined_by_day, *facts.events_by_day})
-    totals = {rule: sum(counts[rule] for counts in facts.quarantined_by_day.values())
-              for rule in {rule for counts in facts.quarantined_by_day.values() for rule in counts}}
+    totals = {
+        rule: sum(counts[rule] for counts in facts.quarantined_by_day.values())
+        for rule in {rule for counts in facts.quarantined_by_day.values() for rule in counts}
+    }
     rules = sorted(totals, key=lambda rule: (-totals[rule], rule))
-    with matplotlib.rc_context({**_STYLE, "axes.grid.axis": "y"}):
+    with matplotlib.rc_context(_STYLE):
         figure = _figure(12.6, 2.7)
         axis = figure.subplots()
         base = [0] * len(days)
@@ -63,8 +83,12 @@ def quarantine(facts: Facts) -> str | None:
             heights = [facts.quarantined_by_day[day][rule] if day in facts.quarantined_by_day else 0 for day in days]
             axis.bar(range(len(days)), heights, bottom=base, color=_RULES[number % len(_RULES)], width=0.78, label=rule)
             base = [low + height for low, height in zip(base, heights, strict=True)]
-        axis.set_xticks(range(len(days)), [f"{day:%d %b}" if not number % 2 else "" for number, day in enumerate(days)], fontsize=7.5)
-        axis.grid(True)
+        axis.set_xticks(
+            range(len(days)),
+            [f"{day:%d %b}" if not number % 2 else "" for number, day in enumerate(days)],
+            fontsize=7.5,
+        )
+        axis.grid(True, axis="y")
         axis.set_ylabel("rules broken")
         axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
         return _uri(figure)
@@ -77,14 +101,16 @@ def losses(facts: Facts) -> str | None:
     for network, fits in sorted(facts.losses.items(), reverse=True):
         of_source = {name: values for name, values in fits.items() if f" {source} " in name}
         panels[f"{network}, source"] = of_source
-        panels[f"{network}, targets, fit C"] = {name: values for name, values in fits.items() if name not in of_source and name.endswith(" C")}
+        panels[f"{network}, targets, fit C"] = {
+            name: values for name, values in fits.items() if name not in of_source and name.endswith(" C")
+        }
     panels = {title: fits for title, fits in panels.items() if any(fits.values())}
     if not panels:
         return None
-    with matplotlib.rc_context({**_STYLE, "axes.grid.axis": "both"}):
+    with matplotlib.rc_context(_STYLE):
         figure = _figure(12.6, 2.6 * -(-len(panels) // 2))
         axes = figure.subplots(-(-len(panels) // 2), 2, squeeze=False)
-        for axis in axes.flat[len(panels):]:
+        for axis in axes.flat[len(panels) :]:
             axis.set_axis_off()
         for axis, (title, fits) in zip(axes.flat, panels.items(), strict=False):
             _loss_panel(axis, title, fits)
@@ -97,14 +123,26 @@ def _panel(axis: Axes, facts: Facts, scenario: str, values: dict[str, Value]) ->
     for height, name in enumerate(order):
         one, colour = values[name], ACROSS if facts.crosses(name) else ALONE
         if one.low is not None and one.high is not None:
-            axis.plot([one.low, one.high], [height, height], color=colour, linewidth=1.6, alpha=0.55, solid_capstyle="round")
-        axis.plot(one.value, height, "o", color=colour, markersize=5.5, markerfacecolor=colour if name == published else "white", markeredgewidth=1.4)
+            axis.plot(
+                [one.low, one.high], [height, height], color=colour, linewidth=1.6, alpha=0.55, solid_capstyle="round"
+            )
+        axis.plot(
+            one.value,
+            height,
+            "o",
+            color=colour,
+            markersize=5.5,
+            markerfacecolor=colour if name == published else "white",
+            markeredgewidth=1.4,
+        )
     axis.set_yticks(range(len(order)), order, fontsize=7.5)
     for label, name in zip(axis.get_yticklabels(), order, strict=True):
         label.set_fontweight("bold" if name == published else "normal")
     users = max(one.users for one in values.values())
-    axis.set_title(f"{'All targets' if scenario == 'targets' else scenario} · {users:,} user{'s' if users != 1 else ''}")
-    axis.grid(True)
+    axis.set_title(
+        f"{'All targets' if scenario == 'targets' else scenario} · {users:,} user{'s' if users != 1 else ''}"
+    )
+    axis.grid(True, axis="x")
     axis.set_xlim(left=0)
     axis.set_ylim(-0.7, len(order) - 0.3)
     axis.tick_params(axis="y", length=0)
@@ -112,9 +150,14 @@ def _panel(axis: Axes, facts: Facts, scenario: str, values: dict[str, Value]) ->
 
 
 def _legend(figure: Figure) -> None:
-    handles = [Line2D([], [], color=colour, marker="o", markerfacecolor=face, label=label, linewidth=1.6) for colour, face, label in (
-        (ALONE, "white", "learned from the scenario alone"), (ACROSS, "white", "learned across scenarios"),
-        ("#52606d", "#52606d", "filled and bold: published"))]
+    handles = [
+        Line2D([], [], color=colour, marker="o", markerfacecolor=face, label=label, linewidth=1.6)
+        for colour, face, label in (
+            (ALONE, "white", "learned from the scenario alone"),
+            (ACROSS, "white", "learned across scenarios"),
+            ("#52606d", "#52606d", "filled and bold: published"),
+        )
+    ]
     figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False, fontsize=8.5)
 
 
@@ -128,11 +171,11 @@ def _loss_panel(axis: Axes, title: str, fits: dict[str, list[float]]) -> None:
 
 
 def _smooth(values: Sequence[float], width: int = 10) -> list[float]:
-    return [sum(part) / len(part) for end in range(1, len(values) + 1) for part in [values[max(0, end - width):end]]]
+    return [sum(part) / len(part) for end in range(1, len(values) + 1) for part in [values[max(0, end - width) : end]]]
 
 
 def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(hspace=0.07, wspace=0.03))
     FigureCanvasAgg(figure)
     return figure
 

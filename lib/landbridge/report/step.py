@@ -22,5 +22,9 @@ def report(night: Night) -> Outcome:
 
 
 REPORT = Step(
-    "report", ("events", "quarantine", "items", "user_state", "metrics", "recommendations", "ledger"), (),
-    ("name", "transfer.source", "transfer.strategy", "guard", "recommend.k", "data.rules"), report)
+    "report",
+    ("events", "quarantine", "items", "user_state", "metrics", "recommendations", "ledger"),
+    (),
+    ("name", "transfer.source", "transfer.strategy", "guard", "recommend.k", "data.rules"),
+    report,
+)

@@ -34,7 +34,19 @@ CHAMPION, PREVIOUS = "champion", "previous"
 BUNDLE_HASH, DS = "landbridge.bundle", "landbridge.ds"
 _PACKAGE = Path(landbridge.__file__).parent
 _SERVED = _PACKAGE / "contenders" / "served.py"
-_NEEDS = ("mlflow", "numpy", "pandas", "pyarrow", "scipy", "pydantic", "pyyaml", "deltalake", "safetensors", "torch", "tzdata")
+_NEEDS = (
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "pydantic",
+    "pyyaml",
+    "deltalake",
+    "safetensors",
+    "torch",
+    "tzdata",
+)
 
 
 @dataclass(frozen=True)
@@ -134,14 +146,18 @@ def _register(night: Night, bundle: Path) -> str:
             return known.version
     _model_of(client, config)
     tags = {BUNDLE_HASH: digest, DS: night.ds.isoformat()}
-    model = client.create_logged_model(experiment_of(client, config), name="bundle", source_run_id=night.run_id, tags=tags)
+    model = client.create_logged_model(
+        experiment_of(client, config), name="bundle", source_run_id=night.run_id, tags=tags
+    )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         _save(folder, bundle, Model(run_id=night.run_id, model_id=model.model_id))
         with _addressed(config):
             client.log_model_artifacts(model.model_id, str(folder))
     client.finalize_logged_model(model.model_id, "READY")
-    made = client.create_model_version(config.name, model.artifact_location, run_id=night.run_id, tags=tags, model_id=model.model_id)
+    made = client.create_model_version(
+        config.name, model.artifact_location, run_id=night.run_id, tags=tags, model_id=model.model_id
+    )
     return str(made.version)
 
 
@@ -159,10 +175,20 @@ def _save(folder: Path, bundle: Path, model: Model) -> None:
         # The example is written below, by hand: MLflow would load the model and ask it, which is the tests' work.
         warnings.filterwarnings("ignore", message=".*input example.*")
         mlflow.pyfunc.save_model(
-            str(folder), python_model=str(code / _SERVED.relative_to(_PACKAGE)), artifacts={"bundle": str(bundle)}, code_paths=[str(code)],
-            signature=signature_of(routes), pip_requirements=_requirements(), mlflow_model=model,
-            metadata={"configuration": routes["name"], "k": routes["k"]})
-    model.saved_input_example_info = {"artifact_path": "input_example.json", "type": "dataframe", "pandas_orient": "split"}
+            str(folder),
+            python_model=str(code / _SERVED.relative_to(_PACKAGE)),
+            artifacts={"bundle": str(bundle)},
+            code_paths=[str(code)],
+            signature=signature_of(routes),
+            pip_requirements=_requirements(),
+            mlflow_model=model,
+            metadata={"configuration": routes["name"], "k": routes["k"]},
+        )
+    model.saved_input_example_info = {
+        "artifact_path": "input_example.json",
+        "type": "dataframe",
+        "pandas_orient": "split",
+    }
     example = example_of(routes)
     (folder / "input_example.json").write_text(json.dumps(example.to_dict(orient="split")), encoding="utf-8")
     model.save(str(folder / "MLmodel"))
@@ -175,11 +201,25 @@ def signature_of(routes: dict[str, Any]) -> ModelSignature:
     """
     features = [ColSpec(DataType.double, name, required=False) for name in routes["features"]]
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "scenario"), ColSpec(DataType.string, "user_id"),
-                       ColSpec(AnyType(), "history", required=False), ColSpec(Array(DataType.string), "had", required=False), *features]),
-        outputs=Schema([ColSpec(DataType.string, "user_id"), ColSpec(DataType.string, "scenario"),
-                        ColSpec(Array(DataType.string), "items"), ColSpec(Array(DataType.double), "scores")]),
-        params=ParamSchema([ParamSpec("k", DataType.long, int(routes["k"]))]))
+        inputs=Schema(
+            [
+                ColSpec(DataType.string, "scenario"),
+                ColSpec(DataType.string, "user_id"),
+                ColSpec(AnyType(), "history", required=False),
+                ColSpec(Array(DataType.string), "had", required=False),
+                *features,
+            ]
+        ),
+        outputs=Schema(
+            [
+                ColSpec(DataType.string, "user_id"),
+                ColSpec(DataType.string, "scenario"),
+                ColSpec(Array(DataType.string), "items"),
+                ColSpec(Array(DataType.double), "scores"),
+            ]
+        ),
+        params=ParamSchema([ParamSpec("k", DataType.long, int(routes["k"]))]),
+    )
 
 
 def example_of(routes: dict[str, Any]) -> pd.DataFrame:
@@ -202,7 +242,10 @@ def _model_of(client: MlflowClient, config: Config) -> None:
     try:
         client.get_registered_model(config.name)
     except MlflowException:
-        client.create_registered_model(config.name, description=f"What Landbridge publishes for {config.name}: users of a scenario in, items and scores out.")
+        client.create_registered_model(
+            config.name,
+            description=f"What Landbridge publishes for {config.name}: users of a scenario in, items and scores out.",
+        )
 
 
 def _versions(client: MlflowClient, name: str) -> list[Version]:
@@ -213,8 +256,15 @@ def _versions(client: MlflowClient, name: str) -> list[Version]:
             return []
         raise
     found = client.search_model_versions(f"name = '{name}'", max_results=1000)
-    named = [Version(str(one.version), one.tags.get(DS, ""), one.tags.get(BUNDLE_HASH, ""),
-                     tuple(sorted(alias for alias, of in aliases.items() if str(of) == str(one.version)))) for one in found]
+    named = [
+        Version(
+            str(one.version),
+            one.tags.get(DS, ""),
+            one.tags.get(BUNDLE_HASH, ""),
+            tuple(sorted(alias for alias, of in aliases.items() if str(of) == str(one.version))),
+        )
+        for one in found
+    ]
     return sorted(named, key=lambda one: int(one.version), reverse=True)
 
 
@@ -228,7 +278,11 @@ def _publish(client: MlflowClient, name: str, version: str) -> None:
 
 
 def _source(client: MlflowClient, name: str, version: str) -> str:
-    found = client.get_model_version(name, version) if version.isdigit() else client.get_model_version_by_alias(name, version)
+    found = (
+        client.get_model_version(name, version)
+        if version.isdigit()
+        else client.get_model_version_by_alias(name, version)
+    )
     return f"models:/{name}/{found.version}/artifacts/bundle"
 
 

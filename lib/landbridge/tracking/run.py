@@ -41,7 +41,9 @@ class Tracker:
     waiting: dict[str, list[Point]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, config: Config, ds: dt.date, say: Callable[[str], None], tags: Mapping[str, str] | None = None) -> Tracker:
+    def open(
+        cls, config: Config, ds: dt.date, say: Callable[[str], None], tags: Mapping[str, str] | None = None
+    ) -> Tracker:
         """Return the tracker of a night, with its parent run open.
 
         Raises
@@ -64,8 +66,16 @@ class Tracker:
         if len(buffer) >= _BUFFER:
             self._try(lambda: self._flush(step))
 
-    def end(self, step: str, outcome: Outcome | None = None, params: Mapping[str, Any] | None = None, tags: Mapping[str, Any] | None = None,
-            seconds: float | None = None, peak_memory_mb: float | None = None, failed: bool = False) -> None:
+    def end(
+        self,
+        step: str,
+        outcome: Outcome | None = None,
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, Any] | None = None,
+        seconds: float | None = None,
+        peak_memory_mb: float | None = None,
+        failed: bool = False,
+    ) -> None:
         """Close the child run of a step with what it did: its metrics, parameters, tags (versions read, fingerprint) and files."""
         facts = {"seconds": seconds, "peak_memory_mb": peak_memory_mb}
         measured = [*facts.items(), *(outcome.metrics.items() if outcome else ())]
@@ -84,7 +94,9 @@ class Tracker:
         self.client = client_of(self.config)
         self.experiment = asked(self.config, lambda: experiment_of(self._server(), self.config))
         name = {CONFIGURATION: self.config.name, DS: ds.isoformat()}
-        run = self._found(name) or self._server().create_run(self.experiment, tags={**name, **tags}, run_name=f"{self.config.name} {ds}")
+        run = self._found(name) or self._server().create_run(
+            self.experiment, tags={**name, **tags}, run_name=f"{self.config.name} {ds}"
+        )
         self.run_id = run.info.run_id
         self._server().log_batch(self.run_id, tags=[RunTag(key, str(value)) for key, value in tags.items()])
         self._server().update_run(self.run_id, status="RUNNING")
@@ -104,9 +116,11 @@ class Tracker:
         # The moment of a point is the run's beginning: what tells points apart is their step.
         measured = [Metric(name, value, run.start_time, number) for name, value, number in points]
         for start in range(0, len(measured), _MOST):
-            self._server().log_batch(run.run_id, metrics=measured[start:start + _MOST])
+            self._server().log_batch(run.run_id, metrics=measured[start : start + _MOST])
 
-    def _end(self, step: str, outcome: Outcome | None, params: dict[str, Any], tags: dict[str, Any], failed: bool) -> None:
+    def _end(
+        self, step: str, outcome: Outcome | None, params: dict[str, Any], tags: dict[str, Any], failed: bool
+    ) -> None:
         if step not in self.children:
             self._begin(step)
         self._flush(step)
@@ -117,7 +131,9 @@ class Tracker:
         changed = {f"param.{key}": value for key, value in params.items() if known.get(key, str(value)) != str(value)}
         labels = [RunTag(key, str(value)[:5000]) for key, value in {**tags, **changed}.items()]
         for start in range(0, max(len(fresh), len(labels)), 100):
-            self._server().log_batch(child.info.run_id, params=fresh[start:start + 100], tags=labels[start:start + 100])
+            self._server().log_batch(
+                child.info.run_id, params=fresh[start : start + 100], tags=labels[start : start + 100]
+            )
         for path in outcome.artifacts if outcome else ():
             self._log_artifact(child.info.run_id, path, "")
         self._terminate(child.info.run_id, failed)
@@ -134,7 +150,9 @@ class Tracker:
     def _found(self, tags: Mapping[str, str]) -> Run | None:
         """Return the newest run with these tags, or None."""
         condition = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
-        runs = self._server().search_runs([self.experiment], condition, max_results=1, order_by=["attributes.start_time DESC"])
+        runs = self._server().search_runs(
+            [self.experiment], condition, max_results=1, order_by=["attributes.start_time DESC"]
+        )
         return runs[0] if runs else None
 
     def _server(self) -> MlflowClient:
@@ -153,5 +171,9 @@ class Tracker:
             if opening and self.config.tracking.required:
                 raise
             self.off = not self.config.tracking.required
-            self.say(f"The night goes on without tracking: {error}" if self.off else f"MLflow missed something, the night goes on: {error}")
+            self.say(
+                f"The night goes on without tracking: {error}"
+                if self.off
+                else f"MLflow missed something, the night goes on: {error}"
+            )
             self.run_id = "" if self.off else self.run_id

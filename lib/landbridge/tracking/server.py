@@ -98,8 +98,10 @@ def _knock(uri: str) -> None:
     except requests.RequestException as error:
         raise TrackingError(f"the MLflow server {uri} does not answer ({type(error).__name__}); {_REMEDY}") from None
     if answer.status_code in (401, 403):
-        raise TrackingError(f"the MLflow server {uri} answers {answer.status_code}: give it credentials (MLFLOW_TRACKING_USERNAME, "
-                            "MLFLOW_TRACKING_PASSWORD), or start it with --allowed-hosts naming the host")
+        raise TrackingError(
+            f"the MLflow server {uri} answers {answer.status_code}: give it credentials (MLFLOW_TRACKING_USERNAME, "
+            "MLFLOW_TRACKING_PASSWORD), or start it with --allowed-hosts naming the host"
+        )
 
 
 def _room_for(uri: str) -> None:
@@ -107,9 +109,13 @@ def _room_for(uri: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TrackingError(f"the MLflow store {uri} cannot be made ({error.strerror}): make {folder} writable, or name another tracking.uri") from None
+        raise TrackingError(
+            f"the MLflow store {uri} cannot be made ({error.strerror}): make {folder} writable, or name another tracking.uri"
+        ) from None
     if not os.access(folder, os.W_OK):
-        raise TrackingError(f"the MLflow store {uri} cannot be written: make {folder} writable, or name another tracking.uri")
+        raise TrackingError(
+            f"the MLflow store {uri} cannot be written: make {folder} writable, or name another tracking.uri"
+        )
 
 
 _REMEDY = "start it, name another in tracking.uri, or set tracking.required: false to go on without it"
