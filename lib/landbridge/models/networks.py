@@ -16,6 +16,8 @@ from landbridge.models.retriever import Retriever
 from landbridge.models.sizes import Sizes
 
 NAMES = ("retriever", "ranker")
+SPREAD = {"retriever": 0.1, "ranker": 0.3}
+"""Standard deviation of fresh embeddings; the ranker multiplies them with each other."""
 """The networks, in the order in which they are fitted."""
 
 
@@ -42,7 +44,7 @@ class Networks:
         """
         networks = cls(Retriever(sizes), Ranker(sizes))
         for name in NAMES:
-            initialise(networks.network(name), seed)
+            initialise(networks.network(name), seed, SPREAD[name])
         return networks
 
     def copy(self, sizes: Sizes, seed: int) -> Networks:

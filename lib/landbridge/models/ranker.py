@@ -29,12 +29,12 @@ class Ranker(nn.Module):
         self.tokens = Tokens(sizes, dim)
         self.scenario = Table(sizes.scenarios, dim)
         self.user_features = nn.Linear(sizes.user_features, dim)
-        self.item_features = nn.Linear(sizes.item_features, dim)
         self.key = nn.Linear(dim, dim, bias=False)
-        widths = (8 * dim, *sizes.rank_hidden)
-        self.norm = nn.LayerNorm(8 * dim)
+        widths = (7 * dim, *sizes.rank_hidden)
+        self.norm = nn.LayerNorm(7 * dim)
         self.hidden = nn.ModuleList([nn.Linear(a, b) for a, b in itertools.pairwise(widths)])
-        self.direct_item_features = nn.Linear(sizes.item_features, widths[1], bias=False)
+        self.item_features = nn.Linear(sizes.item_features, widths[1], bias=False)
+        self.match = nn.Linear(3 * dim, dim, bias=False)
         self.logit = nn.Linear(widths[-1], 1)
 
     def forward(
@@ -47,7 +47,7 @@ class Ranker(nn.Module):
         asked_HD = self.scenario(histories.scenario_H) + self.user_features(histories.user_HF)
         recent = self.sizes.rank_recent
         key_HRD, recent_HRD = self.key(event_HLD[:, -recent:]), event_HLD[:, -recent:]
-        item_BKD = self.item(item_BK) + self.item_features(feature_BKG)
+        item_BKD = self.item(item_BK)
         short_BKD = _attend(item_BKD, key_HRD[row_B], recent_HRD[row_B], present_HL[:, -recent:][row_B])
         long_BKD = long_HD[row_B][:, None].expand_as(item_BKD)
         asked_BKD = asked_HD[row_B][:, None].expand_as(item_BKD)
@@ -59,16 +59,19 @@ class Ranker(nn.Module):
             item_BKD * short_BKD,
             item_BKD * long_BKD,
             item_BKD * asked_BKD,
-            short_BKD * asked_BKD,
         ]
         hidden_BKW = self.norm(torch.cat(crossed, dim=-1))
         for place, layer in enumerate(self.hidden):
-            direct: Tensor | float = self.direct_item_features(feature_BKG) if place == 0 else 0.0
+            # Beside the norm: features have their own scale, and a far one must not drown the rest.
+            direct: Tensor | float = self.item_features(feature_BKG) if place == 0 else 0.0
             hidden_BKW = F.gelu(layer(hidden_BKW) + direct)
             if noise is not None and self.sizes.rank_dropout > 0:
                 mask_HW = noise.mask(f"hidden{place}", hidden_BKW.shape[-1], self.sizes.rank_dropout)
                 hidden_BKW = hidden_BKW * mask_HW[row_B][:, None]
-        return torch.as_tensor(self.logit(hidden_BKW).squeeze(-1))
+        # Beside the deep part a plain product, which learns first (Cheng et al. 2016, wide and deep).
+        last_HD = event_HLD[:, -1]
+        taste_BD = self.match(torch.cat([long_HD, last_HD, asked_HD], dim=1))[row_B]
+        return torch.as_tensor(self.logit(hidden_BKW).squeeze(-1) + (item_BKD * taste_BD[:, None]).sum(-1))
 
 
 def _attend(item_BKD: Tensor, key_BRD: Tensor, event_BRD: Tensor, present_BR: Tensor) -> Tensor:
