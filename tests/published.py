@@ -1,4 +1,4 @@
-"""A night that is ready to be published: a small lake in two scenarios with fitted simple contenders, made without Spark."""
+"""A night that is ready to be published: a small lake in two scenarios with fitted contenders, made without Spark."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def build(
 
 
 def compose(base: Path, other: Path, scenarios: Iterable[str] | None, folder: Path) -> Path:
-    """Write into `folder` the bundle `base` with the routes of `scenarios` (None: all that `other` has) taken from `other`.
+    """Write into `folder` the bundle `base` with the routes of `scenarios` (None: all) taken from `other`.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def compose(base: Path, other: Path, scenarios: Iterable[str] | None, folder: Pa
         for part in parts_of(entry):
             if _keep(source / "parts" / part, work) != part:
                 raise LakeError(
-                    f"the part {part} of the bundle {source} is not what its name says: the bundle is damaged; take another version"
+                    f"the part {part} of the bundle {source} is damaged: it is not what its name says; take another"
                 )
     _write(work, {key: value for key, value in ours.items() if key != "scenarios"}, entries)
     return _put(work, folder)
@@ -160,7 +160,8 @@ def _fitted(night_models: Path, fit: str, scenario: str, contender: str) -> Path
     found = find_fitted(night_models, fit, scenario)
     if contender not in found:
         raise LakeError(
-            f"{contender} of fit {fit} was not fitted for {scenario} in {night_models}/fits; there is {', '.join(found) or 'nothing'}: "
+            f"{contender} of fit {fit} was not fitted for {scenario} in {night_models}/fits; "
+            f"there is {', '.join(found) or 'nothing'}: "
             "run the steps pretrain and finetune"
         )
     return found[contender]

@@ -1,4 +1,4 @@
-"""The registered model: what MLflow loads in plain Python, from this file and the bundle beside it. Nothing is pickled."""
+"""The registered model: what MLflow loads in plain Python, from this file and the bundle. Nothing is pickled."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from landbridge.contenders.scorer import HISTORY, Scorer
 
 
-class Served(PythonModel):  # type: ignore[misc]
+class Served(PythonModel):
     """Users of a scenario in, items and scores out, as in the table `recommendations`."""
 
     scorer: Scorer

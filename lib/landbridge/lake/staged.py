@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from deltalake import CommitProperties
 from deltalake.exceptions import DeltaError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from landbridge.errors import LakeError
 from landbridge.lake.arrow import arrow_schema
@@ -18,7 +18,7 @@ from landbridge.lake.lake import FINGERPRINT, Lake
 
 @dataclass(frozen=True)
 class StagedFile:
-    """A Parquet file of a day: its name, bytes, the millisecond it was written, its rows, and bounds of some columns."""
+    """A Parquet file of a day: its name, bytes, the millisecond it was written, its rows, bounds of some columns."""
 
     name: str
     size: int
@@ -47,7 +47,7 @@ def publish_day(lake: Lake, name: str, ds: dt.date, folder: str, files: Sequence
     """
     if not files:
         raise LakeError(f"nothing was written for {ds} of {name}, so nothing is published; the last version stands")
-    actions = [
+    actions: list[AddAction | RemoveAction] = [
         AddAction(f"{folder}/{file.name}", file.size, {"ds": ds.isoformat()}, file.modified, True, _statistics(file))
         for file in files
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from landbridge.lake.contracts import NEW_USER
@@ -39,7 +39,7 @@ def with_unknown(served: DataFrame, scenarios: Sequence[str]) -> DataFrame:
     return served.unionByName(names.join(F.broadcast(moment)).select(columns))
 
 
-def _of(name: str, kind: str, given: dict[str, F.Column]) -> F.Column:
+def _of(name: str, kind: str, given: dict[str, Column]) -> Column:
     if name == "scenario":
         return F.col("scenario")
     if name in given:

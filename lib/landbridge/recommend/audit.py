@@ -14,7 +14,7 @@ from landbridge.lake.contracts import NEW_USER
 
 @dataclass(frozen=True)
 class Audited:
-    """What the audit counted in a scenario: users with a list (without ``__new__``), and those whose list is short of k."""
+    """What the audit counted in a scenario: users with a list (``__new__`` apart), and those short of k items."""
 
     users: int
     short: int
@@ -58,7 +58,7 @@ def audit(made: DataFrame, served: DataFrame, catalogue: DataFrame, k: int, ds: 
         raise AuditError(
             f"recommendations of {ds} are not published and the last ones stand, because "
             + "; ".join(broken[:12])
-            + ". Run evaluate and recommend again with --force; if it stays, publish an earlier version with `landbridge rollback`"
+            + ". Run evaluate and recommend again with --force; if it stays: `landbridge rollback` to an earlier one"
         )
     return {row["scenario"]: Audited(int(row["audience"]), int(row["short"])) for row in found}
 

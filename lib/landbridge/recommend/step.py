@@ -1,4 +1,4 @@
-"""The step recommend: every user of the audience gets the list that his scenario's route makes; audited, then published at once."""
+"""The step recommend: every user of the audience gets the list of his scenario's route; audited, then published."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _say(night: Night, counted: dict[str, Audited]) -> None:
     for scenario, found in counted.items():
         if found.short:
             night.say(
-                f"{scenario}: {found.short} of {found.users} lists are shorter, because the catalogue has no more that these users lack"
+                f"{scenario}: {found.short} of {found.users} lists are shorter: the catalogue has no more for them"
             )
 
 

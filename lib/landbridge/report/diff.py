@@ -1,4 +1,4 @@
-"""What changed between two nights: what is published and why, how good it is, who is served, and how much the lists moved."""
+"""What changed between two nights: what is published and why, how good it is, who is served, how the lists moved."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def diff(lake: Lake, ds1: dt.date, ds2: dt.date) -> RenderableType:
     moved = moves(lake, ds1, ds2)
     named = {item for one in moved.values() for items in (one.entered, one.left) for item, _ in _top(items)}
     titles = titles_of(lake, ds2, named)
-    parts = [
+    parts: list[RenderableType] = [
         Text(f"{ds1} → {ds2}", style="bold"),
         _routes(lake, ds1, ds2),
         _data(lake, ds1, ds2),
@@ -64,12 +64,12 @@ def diff(lake: Lake, ds1: dt.date, ds2: dt.date) -> RenderableType:
 
 
 def moves(lake: Lake, ds1: dt.date, ds2: dt.date) -> dict[str, Moved]:
-    """Return how the lists of each scenario moved, a shard of the users at a time, so that memory does not grow with them."""
+    """Return how the lists of each scenario moved, a shard of the users at a time, so that memory stays flat."""
     found: dict[str, Moved] = defaultdict(Moved)
     rows = sum(int(count) for count in _row_counts(lake))
     shards = max(1, min(_SHARDS, rows // 200_000))
     for shard in range(shards):
-        before, after = ({key: items for key, items in _of_shard(lake, ds, shard, shards)} for ds in (ds1, ds2))
+        before, after = (dict(_of_shard(lake, ds, shard, shards)) for ds in (ds1, ds2))
         for key in sorted({*before, *after}):
             _count(found[key[0]], before.get(key), after.get(key))
     return dict(sorted(found.items()))
@@ -176,7 +176,7 @@ def _top(items: dict[str, int]) -> list[tuple[str, int]]:
 
 
 def _number(one: Value | None) -> str:
-    return "–" if one is None or one.value is None else f"{one.value:.4f}"
+    return "–" if one is None else f"{one.value:.4f}"
 
 
 def _table(*columns: str) -> Table:

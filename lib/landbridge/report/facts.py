@@ -1,4 +1,4 @@
-"""Everything a night can tell, gathered from the lake, the ledger and the folder of models; what is missing stays empty."""
+"""Everything a night can tell, gathered from the lake, its ledger and the models; what is missing stays empty."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class StepRow:
 class Value:
     """A metric with its interval over users."""
 
-    value: float | None
+    value: float
     low: float | None
     high: float | None
     users: int
@@ -128,6 +128,8 @@ def metrics_of(lake: Lake, ds: dt.date) -> Metrics:
     found: Metrics = defaultdict(lambda: defaultdict(dict))
     condition = (pc.field("ds") == pa.scalar(ds)) & (pc.field("window") == -1) & (pc.field("slice") == "all")
     for row in _rows(lake, "metrics", condition):
+        if row["value"] is None:
+            continue
         name = f"{row['metric']}@{row['k']}" if row["k"] else row["metric"]
         value = Value(row["value"], row["low"], row["high"], row["users"])
         found[row["split"], row["scenario"]][row["contender"]][name] = value

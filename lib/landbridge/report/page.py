@@ -96,7 +96,7 @@ def choices(facts: Facts) -> list[Choice]:
 
 
 def remarks(facts: Facts) -> list[str]:
-    """Return what a person should know besides: lists that are short, days that are missing, contenders that were left out."""
+    """Return what a person should know besides: short lists, missing days, contenders that were left out."""
     found = [
         f"No file for {', '.join(map(str, missing))}; those days are not in the tables."
         for missing in [facts.notes("clean").get("missing")]
@@ -104,7 +104,8 @@ def remarks(facts: Facts) -> list[str]:
     ]
     found += [str(text) for step in ("pretrain", "finetune") for text in facts.notes(step).get("left_out", [])]
     found += [
-        f"{scenario}: {short} lists hold fewer than {facts.config.recommend.k} items, because the catalogue has no more that these users lack."
+        f"{scenario}: {short} lists hold fewer than {facts.config.recommend.k} items: the catalogue "
+        "has no more that these users lack."
         for scenario, short in facts.notes("recommend").get("short", {}).items()
         if short
     ]
@@ -119,7 +120,7 @@ def remarks(facts: Facts) -> list[str]:
 
 
 def rules(facts: Facts) -> list[dict[str, Any]]:
-    """Return for each rule what it does, the rows of this load that it struck, and the rows it put in quarantine in the last days."""
+    """Return for each rule what it does, the rows of this load it struck, and those it quarantined in the last days."""
     kinds = {
         rule.name: "removes" if rule.remove else "fills" if rule.fill else "clips" for rule in facts.config.data.rules
     }
@@ -155,7 +156,7 @@ def _table(facts: Facts, scenario: str, split: str, values: dict[str, dict[str, 
     metrics = sorted({name for found in values.values() for name in found}, key=_rank)
     best = {
         name: (min if name == "log_loss" else max)(
-            (found[name].value for found in values.values() if name in found and found[name].value is not None),
+            (found[name].value for found in values.values() if name in found),
             default=None,
         )
         for name in metrics
@@ -182,9 +183,8 @@ def _table(facts: Facts, scenario: str, split: str, values: dict[str, dict[str, 
 
 def _choice(facts: Facts, scenario: str, route: dict[str, Any], widest: float) -> Choice:
     gain, low, high = (route.get(name) for name in ("gain", "low", "high"))
-    known = gain is not None and low is not None and high is not None and widest > 0
     bar = None
-    if known:
+    if gain is not None and low is not None and high is not None and widest > 0:
         left, middle, right = (50 + 48 * value / widest for value in (low, gain, high))
         bar = (left, right - left, middle, 50.0)
     contender = str(route.get("contender", ""))
@@ -223,9 +223,9 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def number(value: float | None) -> str:
-    """Return a metric; a dash where it is not defined."""
-    return "–" if value is None else f"{value:.4f}"
+def number(value: float) -> str:
+    """Return a metric."""
+    return f"{value:.4f}"
 
 
 def day(value: dt.date) -> str:

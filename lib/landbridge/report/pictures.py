@@ -18,7 +18,7 @@ from landbridge.report.facts import Facts, Value
 
 ACROSS, ALONE, INK, FAINT = "#d9712b", "#3b6ea5", "#1f2933", "#d5dbe1"
 _RULES = ("#3b6ea5", "#d9712b", "#6b9e78", "#b5475d", "#8a6fb0", "#c9a227", "#4aa3a2", "#7d6b5d", "#9aa5b1")
-_STYLE = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "text.color": INK,
@@ -37,17 +37,12 @@ _STYLE = {
 
 
 def quality(facts: Facts, split: str = "test") -> str | None:
-    """Draw for every scenario what each contender reached, with intervals: those that learned alone beside those that learned across."""
+    """Draw for every scenario what each contender reached: those that learned alone beside those across."""
     metric = facts.guard_metric
-    panels = {
-        scenario: values for scenario in [*facts.routes, "targets"] if (values := facts.metrics.get((split, scenario)))
-    }
-    panels = {
-        scenario: {
-            name: found[metric] for name, found in values.items() if metric in found and found[metric].value is not None
-        }
-        for scenario, values in panels.items()
-    }
+    panels = {}
+    for scenario in [*facts.routes, "targets"]:
+        judged = facts.metrics.get((split, scenario), {})
+        panels[scenario] = {name: found[metric] for name, found in judged.items() if metric in found}
     panels = {scenario: values for scenario, values in panels.items() if values}
     if not panels:
         return None
@@ -119,7 +114,7 @@ def losses(facts: Facts) -> str | None:
 
 def _panel(axis: Axes, facts: Facts, scenario: str, values: dict[str, Value]) -> None:
     published = facts.routes.get(scenario, {}).get("contender")
-    order = sorted(values, key=lambda name: (values[name].value or 0.0, name))
+    order = sorted(values, key=lambda name: (values[name].value, name))
     for height, name in enumerate(order):
         one, colour = values[name], ACROSS if facts.crosses(name) else ALONE
         if one.low is not None and one.high is not None:

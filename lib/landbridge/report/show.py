@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,10 +38,10 @@ def show(lake: Lake, models: Path, user: str, ds: dt.date) -> RenderableType:
     states = lake.read("user_state", where=known)
     if not lists and not states.num_rows:
         raise DataError(
-            f"the user {user!r} is not known on {ds}: no state and no list; the users of a day are in the table user_state "
+            f"the user {user!r} is not known on {ds}: no state and no list; the users are in the table user_state "
             f"(`landbridge sql \"select user_id from user_state where ds = '{ds}' limit 10\"`)"
         )
-    history = states["history"][0].as_py() if states.num_rows else []
+    history: list[dict[str, Any]] = states["history"][0].as_py() if states.num_rows else []
     pools = _pools(models, states, user, [row["scenario"] for row in lists])
     items = {event["item_id"] for event in history} | {item["item_id"] for row in lists for item in row["items"]}
     titles = titles_of(lake, ds, items | {item["item_id"] for pool in pools.values() for item in pool})
@@ -60,7 +61,7 @@ def show(lake: Lake, models: Path, user: str, ds: dt.date) -> RenderableType:
     return Group(*[Padding(part, (0, 0, 1, 0)) for part in parts])
 
 
-def _pools(models: Path, states: pa.Table, user: str, scenarios: list[str]) -> dict[str, list[dict[str, object]]]:
+def _pools(models: Path, states: pa.Table, user: str, scenarios: list[str]) -> dict[str, list[dict[str, Any]]]:
     """Return the candidates of each scenario, some more than the list has; none where the night's bundle is gone."""
     if not (models / "bundle").is_dir():
         return {}
@@ -76,7 +77,7 @@ def _pools(models: Path, states: pa.Table, user: str, scenarios: list[str]) -> d
     }
 
 
-def _head(user: str, ds: dt.date, history: list[object], states: pa.Table) -> Text:
+def _head(user: str, ds: dt.date, history: list[dict[str, Any]], states: pa.Table) -> Text:
     text = Text(user, style="bold")
     if user == NEW_USER:
         return text.append(f" on {ds}: whoever is unknown", style="not bold")

@@ -46,10 +46,12 @@ def _rows(facts: Facts) -> Text:
     if clean.get("rows"):
         days = clean.get("days", 0)
         text.append(
-            f"{clean['rows']:,} rows of {days} day{'s' if days != 1 else ''}: {clean['events']:,} events, {clean['quarantined']:,} in quarantine. "
+            f"{clean['rows']:,} rows of {days} day{'s' if days != 1 else ''}: {clean['events']:,} events, "
+            f"{clean['quarantined']:,} in quarantine. "
         )
     text.append(
-        f"{sum(facts.lists.values()):,} users in {len(facts.lists)} scenarios have a list of {facts.config.recommend.k}."
+        f"{sum(facts.lists.values()):,} users in {len(facts.lists)} scenarios "
+        f"have a list of {facts.config.recommend.k}."
     )
     return text
 
@@ -89,7 +91,7 @@ def _published(facts: Facts) -> RenderableType | None:
 
 
 def _metrics(facts: Facts) -> RenderableType | None:
-    """The guard's metric on the test days, a line a scenario: what crossed beside the controls, the published one marked."""
+    """The guard's metric on the test days, a line a scenario: what crossed beside the controls."""
     keys = [scenario for scenario in [*facts.routes, "targets"] if ("test", scenario) in facts.metrics]
     names = {name for key in keys for name in facts.metrics["test", key]}
     if not names:
@@ -153,7 +155,7 @@ def _where(night: Night) -> Text:
 
 
 def _cell(one: Value | None, published: bool, across: bool) -> Text:
-    if one is None or one.value is None:
+    if one is None:
         return Text("–", style="dim")
     style = "dark_orange" if across else ""
     return Text(

@@ -1,52 +1,28 @@
-"""The registry: one registered model per configuration, a version per bundle, and the alias `champion` on what is published."""
+"""The registry: one registered model per configuration, a version per bundle, and the alias `champion`."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
 
-import landbridge
 from landbridge.config.schema import Config
 from landbridge.errors import TrackingError
-from landbridge.lake.contracts import NEW_USER
 from landbridge.step import Night
+from landbridge.tracking.pyfunc import save
 from landbridge.tracking.server import address, asked, client_of, experiment_of
-
-import mlflow.pyfunc  # isort: skip  (after .server, which sets what MLflow reads when it is imported)
-from mlflow import MlflowClient  # isort: skip
-from mlflow.exceptions import MlflowException  # isort: skip
-from mlflow.models import Model, ModelSignature  # isort: skip
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema  # isort: skip
-from mlflow.types.schema import AnyType, Array  # isort: skip
 
 CHAMPION, PREVIOUS = "champion", "previous"
 BUNDLE_HASH, DS = "landbridge.bundle", "landbridge.ds"
-_PACKAGE = Path(landbridge.__file__).parent
-_SERVED = _PACKAGE / "contenders" / "served.py"
-_NEEDS = (
-    "mlflow",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "scipy",
-    "pydantic",
-    "pyyaml",
-    "deltalake",
-    "safetensors",
-    "torch",
-    "tzdata",
-)
 
 
 @dataclass(frozen=True)
@@ -60,7 +36,7 @@ class Version:
 
 
 def register(night: Night, bundle: Path) -> str:
-    """Register the bundle of a night as ``models:/<configuration>`` and return its version; `promote` makes it champion.
+    """Register the bundle of a night as ``models:/<configuration>`` and return its version; see `promote`.
 
     The same bundle of the same night is registered once. Without tracking tonight the version is empty.
 
@@ -151,7 +127,7 @@ def _register(night: Night, bundle: Path) -> str:
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
-        _save(folder, bundle, Model(run_id=night.run_id, model_id=model.model_id))
+        save(folder, bundle, Model(run_id=night.run_id, model_id=model.model_id))
         with _addressed(config):
             client.log_model_artifacts(model.model_id, str(folder))
     client.finalize_logged_model(model.model_id, "READY")
@@ -164,78 +140,6 @@ def _register(night: Night, bundle: Path) -> str:
 def hash_of(bundle: Path) -> str:
     """Return the identity of a bundle: its routes name their parts by content."""
     return hashlib.sha256((bundle / "routes.json").read_bytes()).hexdigest()[:16]
-
-
-def _save(folder: Path, bundle: Path, model: Model) -> None:
-    """Write the pyfunc: models from code, the package beside it, nothing pickled, requirements pinned rather than guessed."""
-    routes = json.loads((bundle / "routes.json").read_text(encoding="utf-8"))
-    code = folder.with_name("code") / "landbridge"
-    shutil.copytree(_PACKAGE, code, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-    with warnings.catch_warnings():
-        # The example is written below, by hand: MLflow would load the model and ask it, which is the tests' work.
-        warnings.filterwarnings("ignore", message=".*input example.*")
-        mlflow.pyfunc.save_model(
-            str(folder),
-            python_model=str(code / _SERVED.relative_to(_PACKAGE)),
-            artifacts={"bundle": str(bundle)},
-            code_paths=[str(code)],
-            signature=signature_of(routes),
-            pip_requirements=_requirements(),
-            mlflow_model=model,
-            metadata={"configuration": routes["name"], "k": routes["k"]},
-        )
-    model.saved_input_example_info = {
-        "artifact_path": "input_example.json",
-        "type": "dataframe",
-        "pandas_orient": "split",
-    }
-    example = example_of(routes)
-    (folder / "input_example.json").write_text(json.dumps(example.to_dict(orient="split")), encoding="utf-8")
-    model.save(str(folder / "MLmodel"))
-
-
-def signature_of(routes: dict[str, Any]) -> ModelSignature:
-    """Return what `predict` takes (a row a user and scenario) and gives; `k` is a parameter of the call.
-
-    A history is declared as anything: MLflow 3.17 refuses the datetimes of a typed one.
-    """
-    features = [ColSpec(DataType.double, name, required=False) for name in routes["features"]]
-    return ModelSignature(
-        inputs=Schema(
-            [
-                ColSpec(DataType.string, "scenario"),
-                ColSpec(DataType.string, "user_id"),
-                ColSpec(AnyType(), "history", required=False),
-                ColSpec(Array(DataType.string), "had", required=False),
-                *features,
-            ]
-        ),
-        outputs=Schema(
-            [
-                ColSpec(DataType.string, "user_id"),
-                ColSpec(DataType.string, "scenario"),
-                ColSpec(Array(DataType.string), "items"),
-                ColSpec(Array(DataType.double), "scores"),
-            ]
-        ),
-        params=ParamSchema([ParamSpec("k", DataType.long, int(routes["k"]))]),
-    )
-
-
-def example_of(routes: dict[str, Any]) -> pd.DataFrame:
-    """Return an input for every scenario: whoever is unknown there."""
-    scenarios = sorted(routes["scenarios"])
-    return pd.DataFrame({"scenario": scenarios, "user_id": [NEW_USER] * len(scenarios)})
-
-
-def _requirements() -> list[str]:
-    found = []
-    for name in _NEEDS:
-        try:
-            found.append(f"{name}=={installed(name).partition('+')[0]}")
-        except ImportError:
-            continue
-    return found
 
 
 def _model_of(client: MlflowClient, config: Config) -> None:
@@ -288,7 +192,7 @@ def _source(client: MlflowClient, name: str, version: str) -> str:
 
 @contextmanager
 def _addressed(config: Config) -> Iterator[None]:
-    """Name our server as MLflow's own for as long as it uploads: parts of it look there whatever client they are called through."""
+    """Name our server as MLflow's own while it moves files: parts of it look there whatever the client."""
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(address(config))
     try:

@@ -76,7 +76,7 @@ class Tracker:
         peak_memory_mb: float | None = None,
         failed: bool = False,
     ) -> None:
-        """Close the child run of a step with what it did: its metrics, parameters, tags (versions read, fingerprint) and files."""
+        """Close the child run of a step with what it did: its metrics, parameters, tags and files."""
         facts = {"seconds": seconds, "peak_memory_mb": peak_memory_mb}
         measured = [*facts.items(), *(outcome.metrics.items() if outcome else ())]
         self.metrics(step, [(name, float(value), 0) for name, value in measured if value is not None])
@@ -125,7 +125,7 @@ class Tracker:
             self._begin(step)
         self._flush(step)
         child = self.children.pop(step)
-        # A parameter cannot be changed in MLflow: when a step is run anew the newest stand as tags, the first as parameters.
+        # A parameter cannot be changed in MLflow: of a step run anew the newest stand as tags.
         known = child.data.params
         fresh = [Param(key, str(value)[:6000]) for key, value in params.items() if key not in known]
         changed = {f"param.{key}": value for key, value in params.items() if known.get(key, str(value)) != str(value)}
@@ -161,7 +161,7 @@ class Tracker:
         return self.client
 
     def _try(self, action: Callable[[], None]) -> None:
-        """Do it. A night must not begin without tracking where that is required; once begun, no server that dies stops it."""
+        """Do it. Where tracking is required no night begins without it; once begun, no dead server stops it."""
         opening = not self.run_id and not self.off
         if self.off:
             return

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import requests
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
 from landbridge.config.schema import Config
 from landbridge.errors import TrackingError
-
-# Before MLflow is imported: a server that is down must not be waited for by seven retries of two minutes each.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-for _name in ("mlflow", "alembic"):
-    logging.getLogger(_name).setLevel(logging.ERROR)
-
-import requests  # noqa: E402
-from mlflow import MlflowClient  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
 
 _SECONDS = 5.0
 T = TypeVar("T")
@@ -71,7 +62,7 @@ def asked(config: Config, question: Callable[[], T]) -> T:
 
 
 def experiment_of(client: MlflowClient, config: Config) -> str:
-    """Return the id of the configuration's experiment; a new one keeps its artifacts under the root, or where its server says."""
+    """Return the id of the configuration's experiment; its artifacts lie under the root or where its server says."""
     found = client.get_experiment_by_name(config.name)
     if found is not None:
         return str(found.experiment_id)
@@ -110,7 +101,8 @@ def _room_for(uri: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrackingError(
-            f"the MLflow store {uri} cannot be made ({error.strerror}): make {folder} writable, or name another tracking.uri"
+            f"the MLflow store {uri} cannot be made ({error.strerror}): make {folder} writable, "
+            "or name another tracking.uri"
         ) from None
     if not os.access(folder, os.W_OK):
         raise TrackingError(
