@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.published import ITEMS, SCENARIOS, bundle_of, ready
 
 from landbridge.contenders.bundle import Route, build, compose, content_hash, parts_of, read_routes
 from landbridge.contenders.scorer import BLOCK, Scorer
 from landbridge.errors import DataError, LakeError
 from landbridge.lake.contracts import NEW_USER
 from landbridge.step import Night
-from tests.published import ITEMS, SCENARIOS, bundle_of, ready
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,9 @@ def test_the_same_night_makes_the_same_bundle(night: Night, bundle: Path) -> Non
 
 
 def test_a_route_to_a_contender_that_was_not_fitted_is_refused(night: Night) -> None:
-    with pytest.raises(LakeError, match=r"nobody of fit C was not fitted for Germany .* run the steps pretrain and finetune"):
+    with pytest.raises(
+        LakeError, match=r"nobody of fit C was not fitted for Germany .* run the steps pretrain and finetune"
+    ):
         bundle_of(night, "broken", {"Germany": Route("nobody", "C", "popularity")})
 
 
@@ -63,7 +65,9 @@ def test_lists_are_what_a_brute_force_computation_gives(bundle: Path, states: pa
         scores = dict(zip(known.tolist(), (x @ weights).tolist(), strict=True))
         allowed = [number for number, item in enumerate(ITEMS, 1) if item in catalogue and item not in had]
         best = sorted(allowed, key=lambda number: (-np.float32(scores.get(number, 0.0)), number))[:5]
-        assert [one["score"] for one in row["items"]] == pytest.approx([scores.get(number, 0.0) for number in best], abs=1e-6)
+        assert [one["score"] for one in row["items"]] == pytest.approx(
+            [scores.get(number, 0.0) for number in best], abs=1e-6
+        )
         assert len({one["item_id"] for one in row["items"]}) == len(best)
         assert {one["source"] for one in row["items"]} == {"ease_across"}
 
@@ -82,7 +86,9 @@ def test_whoever_is_unknown_gets_the_popular_items(bundle: Path, states: pa.Tabl
     new = scorer.recommend(scorer.unknown("Germany"), "Germany").to_pylist()[0]
     assert new["user_id"] == NEW_USER
     assert {one["source"] for one in new["items"]} == {"popularity_recent"}
-    nobody = states.slice(0, 1).set_column(states.column_names.index("history"), "history", pa.array([[]], states.schema.field("history").type))
+    nobody = states.slice(0, 1).set_column(
+        states.column_names.index("history"), "history", pa.array([[]], states.schema.field("history").type)
+    )
     nobody = nobody.set_column(states.column_names.index("had"), "had", pa.array([[]], pa.list_(pa.string())))
     assert scorer.recommend(nobody, "Germany")["items"][0].as_py() == new["items"]
 
@@ -99,7 +105,9 @@ def test_a_scenario_without_a_route_is_named(bundle: Path, states: pa.Table) -> 
         Scorer.load(bundle).recommend(states, "Atlantis")
 
 
-def test_one_scenario_is_rolled_back_and_the_other_stays(night: Night, bundle: Path, states: pa.Table, tmp_path: Path) -> None:
+def test_one_scenario_is_rolled_back_and_the_other_stays(
+    night: Night, bundle: Path, states: pa.Table, tmp_path: Path
+) -> None:
     other = bundle_of(night, "other", {name: Route("popularity", "C", "popularity") for name in SCENARIOS})
     made = compose(bundle, other, ["Germany"], tmp_path / "made")
     assert read_routes(made)["scenarios"]["Germany"] == read_routes(other)["scenarios"]["Germany"]
@@ -120,5 +128,12 @@ def test_a_damaged_part_is_not_taken_over(night: Night, bundle: Path, tmp_path: 
 
 def test_an_item_without_an_id_is_left_out(night: Night) -> None:
     catalogue = pa.table({"scenario": ["Germany", "Germany"], "item_id": [ITEMS[0], "never seen"]})
-    folder = build(night.models, {"Germany": Route("popularity", "C", "popularity")}, night.lake, night.ds, night.models / "one", catalogue)
+    folder = build(
+        night.models,
+        {"Germany": Route("popularity", "C", "popularity")},
+        night.lake,
+        night.ds,
+        night.models / "one",
+        catalogue,
+    )
     assert Scorer.load(folder).catalogue("Germany").to_pylist() == [ITEMS[0]]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.published import SCENARIOS, bundle_of, ready, tonight
 
 from landbridge.contenders.bundle import Route, content_hash
 from landbridge.contenders.scorer import Scorer
@@ -16,7 +17,6 @@ from landbridge.step import Night
 from landbridge.tracking import registry
 from landbridge.tracking.run import Tracker
 from landbridge.tracking.server import address
-from tests.published import SCENARIOS, bundle_of, ready, tonight
 
 # What a user's own program does: nothing of Landbridge is imported, and unpickling is off.
 PROGRAM = """
@@ -30,7 +30,8 @@ users["scenario"] = "Germany"
 asked = users[["scenario", "user_id", "history", "had", *[name for name in users if name.startswith("log_")]]]
 known = model.predict(asked)
 new = model.predict(model.input_example)
-bare = model.predict(pd.DataFrame({"scenario": ["Germany"], "user_id": ["x"], "history": [[{"item_id": "20001"}]]}), params={"k": 2})
+visitor = pd.DataFrame({"scenario": ["Germany"], "user_id": ["x"], "history": [[{"item_id": "20001"}]]})
+bare = model.predict(visitor, params={"k": 2})
 print(json.dumps([frame.to_dict("records") for frame in (known, new, bare)]))
 """
 

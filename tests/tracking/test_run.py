@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from tests.published import DS as NIGHT
+from tests.published import config_of
 
 from landbridge.errors import TrackingError
 from landbridge.step import Outcome
 from landbridge.tracking.run import DS, STEP, Tracker
 from landbridge.tracking.server import address
-from tests.published import DS as NIGHT
-from tests.published import config_of
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,9 @@ def test_a_step_leaves_metrics_parameters_tags_and_files(root: Path, tmp_path: P
     tracker.begin("evaluate")
     tracker.metrics("evaluate", [("loss", 1.0 / (step + 1), step) for step in range(900)])
     outcome = Outcome(metrics={"test/Germany/ease/ndcg_10": 0.5}, artifacts=(file,))
-    tracker.end("evaluate", outcome, params={"seed": 17}, tags={"read.examples": "3"}, seconds=2.5, peak_memory_mb=100.0)
+    tracker.end(
+        "evaluate", outcome, params={"seed": 17}, tags={"read.examples": "3"}, seconds=2.5, peak_memory_mb=100.0
+    )
     client = MlflowClient(address(config), address(config))
     run = next(run for run in _runs(root) if run.data.tags.get(STEP) == "evaluate")
     assert run.data.metrics["seconds"] == 2.5
@@ -103,7 +105,7 @@ def test_a_night_goes_on_without_tracking_where_it_is_not_required(tmp_path: Pat
 def test_a_store_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     config = config_of(tmp_path, **{"tracking.uri": f"sqlite:///{tmp_path}/file/mlflow.db"})
-    with pytest.raises(TrackingError, match="cannot be made .* another tracking.uri"):
+    with pytest.raises(TrackingError, match=r"cannot be made .* another tracking\.uri"):
         Tracker.open(config, NIGHT, print)
 
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pyarrow as pa
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException, PythonException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -54,12 +55,16 @@ def recommend(night: Night) -> Outcome:
 def _within_reach(lake: SparkLake, bundle: Path) -> str:
     """Return the bundle's place for the executors: the folder itself on one machine, else an archive sent to them."""
     context = lake.spark.sparkContext
-    if (context.master or "").startswith("local"):
+    if _is_local(context.master):
         return str(bundle.resolve())
     name = f"bundle-{content_hash(bundle)[:16]}"
     archive = shutil.make_archive(str(bundle.with_name(name)), "zip", bundle)
     context.addArchive(f"{archive}#{name}")
     return name
+
+
+def _is_local(master: str | None) -> bool:
+    return (master or "").startswith("local")
 
 
 def _staged(lake: SparkLake, lists: DataFrame, folder: str, constants: dict[str, str]) -> DataFrame:
@@ -70,14 +75,15 @@ def _staged(lake: SparkLake, lists: DataFrame, folder: str, constants: dict[str,
     )
     try:
         rows.write.mode("overwrite").option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(path)
-    except PySparkException as error:
+    except (PySparkException, Py4JError) as error:
         raise LakeError(
-            f"the files of {TABLE} at {path} were not written, the last table stands: {_cause(error)}"
+            f"the files of {TABLE} at {path} were not written, the last table stands: {_cause(error)}; "
+            "free or unlock the place, then run the same command"
         ) from error
     return lake.spark.read.schema(rows.schema).parquet(path)
 
 
-def _cause(error: PySparkException) -> str:
+def _cause(error: Exception) -> str:
     """The line that says what went wrong: of a Python worker's error the last, of Spark's own the first."""
     lines = [line for line in str(error).strip().splitlines() if line.strip()]
     return lines[-1].strip() if isinstance(error, PythonException) and lines else complaint(error)
