@@ -87,9 +87,10 @@ def count(raw: DataFrame, read: Observation, rows: DataFrame) -> Counts:
                      f"{row['garbled'].file}: {row['garbled'].raw}" if row["garbled"] else None)
             for day, row in found.items()}
     became = sum(day.events + day.quarantined for day in days.values())
-    seen = int(read.get["rows"])
-    # A stage that Spark ran twice is observed twice; then the rows are counted again, which reads the files again.
-    return Counts(days, seen if seen == became else raw.count())
+    # Nothing is observed where there are no rows, and a stage that Spark ran twice is observed twice; then the rows are
+    # counted by themselves, which reads the files again.
+    seen = int(read.get["rows"]) if became else 0
+    return Counts(days, seen if seen == became > 0 else raw.count())
 
 
 def audit(counts: Counts, expected: Collection[dt.date], config: Config) -> None:

@@ -28,7 +28,9 @@ def expression(rows: DataFrame, sql: str, key: str) -> Column:
 
 def complaint(error: BaseException) -> str:
     """The one line of Spark's message that says what is wrong, without suggestions, SQL state and stack."""
-    text = str(error).strip()
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # What Spark does not know, py4j reports as its own error, with the Java exception on the second line.
+    if len(lines) > 1 and lines[0].startswith("An error occurred while calling"):
+        lines = [lines[1].removeprefix(": ")]
     head = lines[0] if lines else type(error).__name__
     return head.split(" SQLSTATE:", 1)[0]

@@ -6,12 +6,14 @@ import datetime as dt
 import json
 from dataclasses import dataclass
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from landbridge.errors import LakeError
 from landbridge.lake.contracts import Contract
+from landbridge.lake.expressions import complaint
 from landbridge.lake.lake import FINGERPRINT, Lake
 
 
@@ -40,9 +42,13 @@ class SparkLake:
         contract = self.lake.contract(name)
         partition = f"PARTITIONED BY ({', '.join(contract.partition)})" if contract.partition else ""
         properties = ", ".join(f"'{key}' = '{_quoted(value)}'" for key, value in contract.properties.items())
-        self.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS delta.`{self.lake.path(name)}` ({_ddl(contract)}) USING delta {partition} "
-            f"COMMENT '{_quoted(contract.comment)}' TBLPROPERTIES ({properties})")
+        try:
+            self.spark.sql(
+                f"CREATE TABLE IF NOT EXISTS delta.`{self.lake.path(name)}` ({_ddl(contract)}) USING delta {partition} "
+                f"COMMENT '{_quoted(contract.comment)}' TBLPROPERTIES ({properties})")
+        except (PySparkException, Py4JError) as error:
+            raise LakeError(f"the table {name} at {self.lake.path(name)} cannot be created: {complaint(error)}; "
+                            "free or unlock the place, then run the same command") from error
 
     def replace(self, name: str, rows: DataFrame, where: str, fingerprint: str) -> int:
         """Replace the rows for which `where` holds by `rows`, all of which it must hold for, in one commit; return the version."""
@@ -75,8 +81,9 @@ class SparkLake:
         metadata = json.dumps({FINGERPRINT: fingerprint})
         try:
             writer.option("userMetadata", metadata).save(self.lake.path(name))  # type: ignore[attr-defined]
-        except PySparkException as error:
-            raise LakeError(f"the table {name} at {self.lake.path(name)} was not written, its last version stands: {first_line(error)}") from error
+        except (PySparkException, Py4JError) as error:
+            raise LakeError(f"the table {name} at {self.lake.path(name)} was not written, its last version stands: "
+                            f"{complaint(error)}; free or unlock the place, then run the same command") from error
         return self.lake.version(name)
 
 
@@ -89,7 +96,7 @@ def by_rank(recommendations: DataFrame) -> DataFrame:
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, without the JVM's stack."""
-    return str(error).strip().split("\n", 1)[0]
+    return complaint(error)
 
 
 def _ddl(contract: Contract) -> str:
