@@ -48,32 +48,46 @@ def interactions_of(events: Iterable[Event], items: int, had: Sequence[bool] | N
     ts = day.astype(np.int64) * 86_400_000_000
     order = np.lexsort((item, ts, user))
     ids = pa.array([f"u{name:05d}" for name in names], pa.string())
-    return Interactions(user[order], item[order], scenario[order], ts[order], day[order], is_had[order], ids, vocabulary)
+    return Interactions(
+        user[order], item[order], scenario[order], ts[order], day[order], is_had[order], ids, vocabulary
+    )
 
 
 def vocabulary_of(items: int) -> Vocabulary:
     """Items i0000..., two scenarios, one event type."""
-    return Vocabulary({
-        "item_id": pa.array([f"i{number:04d}" for number in range(items)], pa.string()),
-        "scenario": pa.array([BIG, SMALL], pa.string()), "event_type": pa.array(["purchase"], pa.string())})
+    return Vocabulary(
+        {
+            "item_id": pa.array([f"i{number:04d}" for number in range(items)], pa.string()),
+            "scenario": pa.array([BIG, SMALL], pa.string()),
+            "event_type": pa.array(["purchase"], pa.string()),
+        }
+    )
 
 
 def states_of(had: sp.csr_matrix, scenario: int = 2, features: int = 4) -> States:
     """States of users who had these items [B, items], each a day before the next."""
-    rows, size = had.shape
+    rows = had.shape[0]
     item, age = np.zeros((rows, HISTORY), np.int32), np.zeros((rows, HISTORY), np.float32)
     length = np.zeros(rows, np.int32)
     for row in range(rows):
-        own = had.indices[had.indptr[row]:had.indptr[row + 1]][-HISTORY:]
+        own = had.indices[had.indptr[row] : had.indptr[row + 1]][-HISTORY:]
         length[row] = len(own)
         if len(own):
-            item[row, -len(own):] = own
-            age[row, -len(own):] = np.arange(len(own), 0, -1)
+            item[row, -len(own) :] = own
+            age[row, -len(own) :] = np.arange(len(own), 0, -1)
     filled = item > 0
     return States(
-        scenario, pa.array([f"u{row:05d}" for row in range(rows)], pa.string()), item, np.where(filled, scenario, 0).astype(np.int32),
-        filled.astype(np.int32), filled.astype(np.float32), age, length, np.zeros((rows, features), np.float32),
-        sp.csr_matrix(had, dtype=np.float32))
+        scenario,
+        pa.array([f"u{row:05d}" for row in range(rows)], pa.string()),
+        item,
+        np.where(filled, scenario, 0).astype(np.int32),
+        filled.astype(np.int32),
+        filled.astype(np.float32),
+        age,
+        length,
+        np.zeros((rows, features), np.float32),
+        sp.csr_matrix(had, dtype=np.float32),
+    )
 
 
 def catalogue_of(items: int, scenario: int = 2, features: int = 6) -> Catalogue:

@@ -1,4 +1,4 @@
-"""A small night that is ready to be judged: a tiny lake with simple contenders of all three fits, made without Spark."""
+"""A small night that is ready to be judged: simple contenders of all three fits, made without Spark."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from landbridge.step import Night
 
 
 def fit_simple(config: Config, lake: Lake, ds: dt.date, models: Path, fits: Sequence[str] = FITS) -> None:
-    """Write the assembler and the simple contenders as the step finetune does, by its definition and not by its code."""
+    """Write the assembler and the simple contenders as finetune does, by its definition and not by its code."""
     (models / "assembler").mkdir(parents=True)
     Assembler.fit(lake, config, days_of(config, ds).train_until, ds).save(models / "assembler")
     assembler = Assembler.load(models / "assembler")

@@ -58,7 +58,11 @@ def naive(scores, had, k):
 
 def test_a_saved_contender_knows_its_kind_and_what_it_was_told(tmp_path):
     save_fitted(POPULAR, tmp_path / "popularity", {"contender": "popularity", "until": "2011-06-30"})
-    assert read_meta(tmp_path / "popularity") == {"contender": "popularity", "kind": "popularity", "until": "2011-06-30"}
+    assert read_meta(tmp_path / "popularity") == {
+        "contender": "popularity",
+        "kind": "popularity",
+        "until": "2011-06-30",
+    }
     again = load_fitted(tmp_path / "popularity")
     assert isinstance(again, PopularityFitted)
     np.testing.assert_array_equal(again.scores, POPULAR.scores)
@@ -126,7 +130,9 @@ def test_lists_are_shorter_where_the_catalogue_is():
 
 
 def test_items_that_a_user_has_and_the_catalogue_lacks_are_no_trouble():
-    items, _ = top_k(Table(np.array([[1, 2]], np.float32)), states_of(had_of([[1, 9]], 9)), catalogue_of(2), k=2, pool=2)
+    items, _ = top_k(
+        Table(np.array([[1, 2]], np.float32)), states_of(had_of([[1, 9]], 9)), catalogue_of(2), k=2, pool=2
+    )
     assert items.tolist() == [[2, 0]]
 
 

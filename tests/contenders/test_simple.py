@@ -49,7 +49,13 @@ def scores(contender, log, scope=SMALL):
 
 
 def test_popularity_counts_users_and_not_events():
-    events = [(0, 0, SMALL, UNTIL), (0, 0, SMALL, UNTIL), (1, 0, SMALL, UNTIL), (1, 2, SMALL, UNTIL), (7, 2, BIG, UNTIL)]
+    events = [
+        (0, 0, SMALL, UNTIL),
+        (0, 0, SMALL, UNTIL),
+        (1, 0, SMALL, UNTIL),
+        (1, 2, SMALL, UNTIL),
+        (7, 2, BIG, UNTIL),
+    ]
     log = interactions_of(events, 3)
     somebody = states_of(had_of([[]], 3))
     alone = Popularity().fit(View(CONFIG, SMALL, UNTIL, log)).score(somebody, catalogue_of(3))
@@ -61,8 +67,19 @@ def test_popularity_counts_users_and_not_events():
 def test_recent_popularity_looks_at_the_last_days_and_breaks_ties_by_all_time():
     before = UNTIL - dt.timedelta(days=30)
     recent = before + dt.timedelta(days=1)
-    log = interactions_of([(0, 0, SMALL, before), (1, 0, SMALL, before), (2, 1, SMALL, recent), (3, 2, SMALL, UNTIL), (4, 2, SMALL, before)], 3)
-    found = Popularity(False, 30).fit(View(CONFIG, SMALL, UNTIL, log)).score(states_of(had_of([[]], 3)), catalogue_of(3))
+    log = interactions_of(
+        [
+            (0, 0, SMALL, before),
+            (1, 0, SMALL, before),
+            (2, 1, SMALL, recent),
+            (3, 2, SMALL, UNTIL),
+            (4, 2, SMALL, before),
+        ],
+        3,
+    )
+    found = (
+        Popularity(False, 30).fit(View(CONFIG, SMALL, UNTIL, log)).score(states_of(had_of([[]], 3)), catalogue_of(3))
+    )
     np.testing.assert_allclose(found[0], [0.002, 1.001, 1.002], rtol=1e-6)
 
 
@@ -132,7 +149,10 @@ def test_the_weighted_evidence_counts_others_by_their_weight(log):
 
 def test_ease_above_its_limit_is_left_out_and_says_so(log):
     contender, view = Ease(7.0, ITEMS - 1, 1.0), View(CONFIG, ALL, UNTIL, log)
-    assert contender.left_out(view) == f"ease_across is left out for *: {ITEMS} items are above contenders.ease.max_items {ITEMS - 1}"
+    assert (
+        contender.left_out(view)
+        == f"ease_across is left out for *: {ITEMS} items are above contenders.ease.max_items {ITEMS - 1}"
+    )
     assert Ease(7.0, ITEMS, 1.0).left_out(view) is None
     with pytest.raises(TrainError, match="max_items"):
         contender.fit(view)

@@ -35,7 +35,9 @@ def decided(*trials, settings=SETTINGS):
 
 
 def test_a_large_target_that_gains_publishes_what_crosses():
-    found = decided(trial("Gains", 300, {"ease_across": 0.05}), trial("Other", 300, {"ease_across": 0.04}, seed=1))["Gains"]
+    found = decided(trial("Gains", 300, {"ease_across": 0.05}), trial("Other", 300, {"ease_across": 0.04}, seed=1))[
+        "Gains"
+    ]
     assert found.published == "ease_across"
     assert found.control == "ease"
     assert found.decided_by == "own"
@@ -62,7 +64,7 @@ def test_a_large_target_that_does_not_tell_publishes_what_it_learned_alone():
 
 @pytest.mark.parametrize(("gain", "published"), [(0.06, "ease_across"), (-0.06, "ease"), (0.0, "ease")])
 def test_small_targets_decide_together(gain, published):
-    """None of the twelve has fifteen users; what they gain on the whole decides for each, whatever its own sample says."""
+    """Each of the twelve has fifteen users; what they gain on the whole decides for each, whatever it saw itself."""
     small = [trial(f"Small{number}", 15, {"ease_across": gain}, seed=number) for number in range(12)]
     found = decided(*small)
     assert {decision.published for decision in found.values()} == {published}
@@ -72,7 +74,9 @@ def test_small_targets_decide_together(gain, published):
 
 
 def test_a_target_without_units_follows_the_others():
-    empty = Trial("Empty", np.zeros(0, np.int32), 0, {"ease": np.zeros(0), "popularity": np.zeros(0), "ease_across": np.zeros(0)})
+    empty = Trial(
+        "Empty", np.zeros(0, np.int32), 0, {"ease": np.zeros(0), "popularity": np.zeros(0), "ease_across": np.zeros(0)}
+    )
     found = decided(trial("Gains", 300, {"ease_across": 0.05}), empty)["Empty"]
     assert found.published == "ease_across"
     assert found.control == "ease"
@@ -129,7 +133,9 @@ def test_without_anything_that_crosses_it_publishes_its_own_and_says_so():
 
 
 def test_a_scenario_that_lacks_a_contender_is_judged_on_what_it_has():
-    found = decided(trial("Has", 300, {"ease_across": 0.05, "fine_tune": 0.2}), trial("Lacks", 300, {"ease_across": 0.05}, seed=2))
+    found = decided(
+        trial("Has", 300, {"ease_across": 0.05, "fine_tune": 0.2}), trial("Lacks", 300, {"ease_across": 0.05}, seed=2)
+    )
     assert found["Lacks"].published == "ease_across"
     assert found["Has"].published == "fine_tune"
 
@@ -147,7 +153,9 @@ def test_the_notes_are_json():
 
 def test_the_gain_is_pulled_towards_the_pooled_one_the_more_the_fewer_users():
     """Shrinkage by hand: B = v / (v + tau^2)."""
-    trials = [trial(f"T{number}", 120, {"ease_across": gain}, seed=number) for number, gain in enumerate((0.0, 0.1, 0.2, 0.3))]
+    trials = [
+        trial(f"T{number}", 120, {"ease_across": gain}, seed=number) for number, gain in enumerate((0.0, 0.1, 0.2, 0.3))
+    ]
     found = decided(*trials)
     for decision in found.values():
         low, high = sorted((decision.gain, decision.pooled))
@@ -177,7 +185,9 @@ def test_the_drawn_gains_spread_as_much_as_their_variance_says():
 
 def test_the_pooled_gain_is_as_uncertain_as_targets_differ():
     """Its variance is that of DerSimonian and Laird, 1 / sum 1 / (v + tau^2)."""
-    trials = [trial(f"T{number}", 60, {"ease_across": gain}, seed=number) for number, gain in enumerate((-0.3, 0.1, 0.4))]
+    trials = [
+        trial(f"T{number}", 60, {"ease_across": gain}, seed=number) for number, gain in enumerate((-0.3, 0.1, 0.4))
+    ]
     gains = gains_of(trials, [one.values["ease_across"] - one.values["ease"] for one in trials], seed=3)
     _, tau, drawn = gains.pooled(0)
     assert tau > 0.2
@@ -196,5 +206,7 @@ def test_a_person_in_two_targets_is_one_cluster():
 
 def test_a_true_gain_of_zero_is_published_seldom():
     """With the truth at zero, P above 0.95 comes up in about a twentieth of the nights."""
-    passed = [decided(trial("T", 120, {"ease_across": 0.0}, seed=seed))["T"].published == "ease_across" for seed in range(60)]
+    passed = [
+        decided(trial("T", 120, {"ease_across": 0.0}, seed=seed))["T"].published == "ease_across" for seed in range(60)
+    ]
     assert np.mean(passed) < 0.15

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss as library_log_loss
 from sklearn.metrics import ndcg_score, roc_auc_score
+from tests.boards import had_of
 
 from landbridge.evaluate.metrics import auc, contains, log_loss, ranking, unit_auc
-from tests.boards import had_of
 
 TWO, THREE = 1 / math.log2(3), 1 / math.log2(4)
 
@@ -106,11 +106,16 @@ def test_log_loss_by_hand_and_by_the_library():
 
 
 def test_a_sure_and_wrong_probability_costs_much_and_not_infinitely():
-    assert log_loss(np.array([[1.0]], np.float32), np.array([[False]]), np.array([[True]]))[0] == pytest.approx(-math.log(1e-7))
+    assert log_loss(np.array([[1.0]], np.float32), np.array([[False]]), np.array([[True]]))[0] == pytest.approx(
+        -math.log(1e-7)
+    )
 
 
 def test_contains_looks_into_the_own_row_only():
     rows = had_of([[3, 1], [], [2]], 4)
     assert contains(rows, np.array([[1, 2, 3, 0], [1, 2, 3, 4], [2, 2, 4, 1]])).tolist() == [
-        [True, False, True, False], [False] * 4, [True, True, False, False]]
+        [True, False, True, False],
+        [False] * 4,
+        [True, True, False, False],
+    ]
     assert not contains(had_of([[], []], 4), np.array([[1], [2]])).any()

@@ -8,6 +8,8 @@ import shutil
 
 import numpy as np
 import pytest
+from tests.lakes import SCENARIOS, SMALL, SOURCE, TINY, last_day, tiny_config, tiny_lake
+from tests.nights import fit_simple, night_of
 
 from landbridge.contenders.base import ALL
 from landbridge.contenders.bundle import read_routes
@@ -16,11 +18,11 @@ from landbridge.errors import TrainError
 from landbridge.evaluate.step import EVALUATE, fitted_scenarios, judge_all, trials_of
 from landbridge.evaluate.table import ALL_WINDOWS, TARGETS, arrow_rows, rows_of
 from landbridge.lake.spark import SparkLake
-from tests.lakes import SCENARIOS, SMALL, SOURCE, TINY, last_day, tiny_config, tiny_lake
-from tests.nights import fit_simple, night_of
 
 DAYS = 60
-NAMES = {f"{name}{tail}" for name in ("popularity", "popularity_recent", "item_item", "ease") for tail in ("", "_across")}
+NAMES = {
+    f"{name}{tail}" for name in ("popularity", "popularity_recent", "item_item", "ease") for tail in ("", "_across")
+}
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +55,21 @@ def outcome(night, spark):
 
 def test_every_contender_is_judged_on_every_window(judged):
     found = {(one.scenario, one.contender, one.split, one.window) for one in judged}
-    assert found == {(scenario, name, *window) for scenario in SCENARIOS for name in NAMES
-                     for window in (("validation", 0), ("validation", 1), ("test", 0))}
+    assert found == {
+        (scenario, name, *window)
+        for scenario in SCENARIOS
+        for name in NAMES
+        for window in (("validation", 0), ("validation", 1), ("test", 0))
+    }
 
 
 def test_contenders_of_a_window_are_judged_on_the_same_units(judged):
     for one in judged:
-        same = [other for other in judged if (other.scenario, other.split, other.window) == (one.scenario, one.split, one.window)]
+        same = [
+            other
+            for other in judged
+            if (other.scenario, other.split, other.window) == (one.scenario, one.split, one.window)
+        ]
         assert all(np.array_equal(one.user_B, other.user_B) for other in same)
 
 
@@ -69,7 +79,10 @@ def test_validation_is_judged_by_fit_a_and_test_by_fit_b(night, judged, tmp_path
     shutil.copytree(night.models, copy.models)
     for scope in SCENARIOS:
         shutil.rmtree(copy.models / "fits" / "B" / scope_folder(scope) / "ease")
-        shutil.copytree(copy.models / "fits" / "C" / scope_folder(scope) / "ease", copy.models / "fits" / "B" / scope_folder(scope) / "ease")
+        shutil.copytree(
+            copy.models / "fits" / "C" / scope_folder(scope) / "ease",
+            copy.models / "fits" / "B" / scope_folder(scope) / "ease",
+        )
     changed = judge_all(copy, fitted_scenarios(copy.models))
     for one, other in zip(judged, changed, strict=True):
         same = np.array_equal(one.ranking_BM, other.ranking_BM)
@@ -79,8 +92,16 @@ def test_validation_is_judged_by_fit_a_and_test_by_fit_b(night, judged, tmp_path
 
 def test_all_windows_are_the_mean_over_units_and_targets_the_mean_over_targets(night, judged, rows):
     values = {(row.scenario, row.contender, row.split, row.window, row.metric, row.k): row.value for row in rows}
-    own = {scenario: np.concatenate([one.ranking_BM[:, 0] for one in judged if (one.scenario, one.contender, one.split) == (scenario, "ease", "validation")])
-           for scenario in SCENARIOS}
+    own = {
+        scenario: np.concatenate(
+            [
+                one.ranking_BM[:, 0]
+                for one in judged
+                if (one.scenario, one.contender, one.split) == (scenario, "ease", "validation")
+            ]
+        )
+        for scenario in SCENARIOS
+    }
     assert values[SMALL, "ease", "validation", ALL_WINDOWS, "ndcg", 10] == pytest.approx(own[SMALL].mean())
     pooled = np.concatenate([own[SMALL], own[TINY]])
     assert values[TARGETS, "ease", "validation", ALL_WINDOWS, "ndcg", 10] == pytest.approx(pooled.mean())
@@ -133,7 +154,8 @@ def test_the_step_writes_metrics_and_a_bundle_that_follows_the_decisions(night, 
     assert set(table["scenario"].to_pylist()) == {*SCENARIOS, TARGETS}
     decisions, routes = outcome.notes["decisions"], read_routes(night.models / "bundle")["scenarios"]
     assert {scenario: route["contender"] for scenario, route in routes.items()} == {
-        scenario: decision["published"] for scenario, decision in decisions.items()}
+        scenario: decision["published"] for scenario, decision in decisions.items()
+    }
     assert {route["fit"] for route in routes.values()} == {"C"}
     assert {route["unknown"]["contender"] for route in routes.values()} <= {"popularity", "popularity_recent"}
 
@@ -158,7 +180,9 @@ def night_said(night, outcome):
 
 def test_running_it_again_gives_the_same_rows(night, outcome, spark):
     def rows():
-        return sorted(night.lake.read("metrics").to_pylist(), key=lambda row: json.dumps(row, default=str, sort_keys=True))
+        return sorted(
+            night.lake.read("metrics").to_pylist(), key=lambda row: json.dumps(row, default=str, sort_keys=True)
+        )
 
     before = rows()
     again = EVALUATE.run(dataclasses.replace(night, spark_lake=lambda: SparkLake(spark, night.lake)))

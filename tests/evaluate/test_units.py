@@ -7,13 +7,13 @@ import datetime as dt
 import numpy as np
 import pyarrow.compute as pc
 import pytest
+from tests.lakes import SCENARIOS, last_day, tiny_config, tiny_lake
 
 from landbridge.config.days import windows_of
 from landbridge.evaluate.drawn import draw
 from landbridge.evaluate.units import units_of
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
-from tests.lakes import SCENARIOS, last_day, tiny_config, tiny_lake
 
 DAYS = 40
 
@@ -25,15 +25,25 @@ def night(tmp_path_factory):
     lake = tiny_lake(config.root, config, users=90, days=DAYS, failures=0.1)
     ds = last_day(config, DAYS)
     assembler = Assembler.fit(lake, config, ds)
-    return config, lake, ds, assembler, Interactions.read(lake, assembler.vocabulary, ds), lake.read("examples").to_pylist()
+    return (
+        config,
+        lake,
+        ds,
+        assembler,
+        Interactions.read(lake, assembler.vocabulary, ds),
+        lake.read("examples").to_pylist(),
+    )
 
 
 @pytest.fixture(scope="module")
 def judged(night):
     """Units of every window."""
     config, lake, ds, assembler, interactions, _ = night
-    return [unit for window in windows_of(config, ds)
-            for unit in units_of(lake, interactions, assembler, window, SCENARIOS, users=1000)]
+    return [
+        unit
+        for window in windows_of(config, ds)
+        for unit in units_of(lake, interactions, assembler, window, SCENARIOS, users=1000)
+    ]
 
 
 def items_of(assembler, ids):
@@ -49,8 +59,11 @@ def test_units_are_those_of_plain_loops(night, judged):
             for user in sorted(known):
                 own = [row for row in rows if row["user_id"] == user and row["had"]]
                 had = {row["item_id"] for row in own if row["ds"] <= window.since}
-                later = {row["item_id"] for row in own
-                         if window.since < row["ds"] <= window.until and row["scenario"] == scenario}
+                later = {
+                    row["item_id"]
+                    for row in own
+                    if window.since < row["ds"] <= window.until and row["scenario"] == scenario
+                }
                 if later - had:
                     expected[scenario, window.split, window.index, user] = (later - had, had)
     found = {}
@@ -81,7 +94,7 @@ def test_the_state_is_the_history_before_the_first_example_of_the_window(night, 
             assert all(ts.date() <= units.window.since for ts, _, _ in before)
             ids = units.states.item_BL[row]
             shown = assembler.vocabulary.decode("item_id", ids[ids > 0]).to_pylist()
-            assert shown == [item for _, _, item in before[-config.features.history:]]
+            assert shown == [item for _, _, item in before[-config.features.history :]]
 
 
 def test_of_too_many_users_the_same_sample_is_judged_whatever_the_others(night, judged):
@@ -97,7 +110,13 @@ def test_of_too_many_users_the_same_sample_is_judged_whatever_the_others(night, 
 def test_a_window_without_users_has_no_units(night):
     config, lake, ds, assembler, interactions, _ = night
     early = windows_of(config, ds)[0]
-    nobody = type(early)("test", 0, "B", config.data.reader.first_day - dt.timedelta(days=9), config.data.reader.first_day - dt.timedelta(days=1))
+    nobody = type(early)(
+        "test",
+        0,
+        "B",
+        config.data.reader.first_day - dt.timedelta(days=9),
+        config.data.reader.first_day - dt.timedelta(days=1),
+    )
     assert units_of(lake, interactions, assembler, nobody, SCENARIOS, users=10) == []
 
 

@@ -44,7 +44,8 @@ class Gains:
         weight_T = 1.0 / (self.variance_T + tau2)
         weight_T /= weight_T.sum()
         other_RT = np.random.default_rng([seed, 2]).standard_normal(self.drawn_RT.shape)
-        return float(weight_T @ self.gain_T), float(np.sqrt(tau2)), (self.drawn_RT + np.sqrt(tau2) * other_RT) @ weight_T
+        tau = float(np.sqrt(tau2))
+        return float(weight_T @ self.gain_T), tau, (self.drawn_RT + tau * other_RT) @ weight_T
 
 
 def between(gain_T: NDArray[np.float64], variance_T: NDArray[np.float64]) -> float:

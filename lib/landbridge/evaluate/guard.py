@@ -24,8 +24,9 @@ Shrinkage
 Probability of gain
     In each draw mu_r is the same mean of g_tr + tau e_tr with standard normal e, because other targets might have been
     in the sample: its variance is 1 / sum 1 / (v_t + tau^2). And theta_tr = B_t (mu_r + tau e_r) + (1 - B_t) g_tr, of
-    which the variance given mu is v_t tau^2 / (v_t + tau^2), as in the posterior. P is the share of draws above zero. A target with fewer than `min_users` users is too small to speak for itself: for it P is the
-    share of draws with mu_r above zero. The source is no target: its gain is its own, without shrinkage.
+    which the variance given mu is v_t tau^2 / (v_t + tau^2), as in the posterior. P is the share of draws above zero.
+    A target with fewer than `min_users` users is too small to speak for itself: for it P is the share of draws with
+    mu_r above zero. The source is no target: its gain is its own, without shrinkage.
 
 Decision
     Of the contenders that crossed with P > `confidence` the one with the highest shrunk gain; else the control.
