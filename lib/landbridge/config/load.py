@@ -47,7 +47,9 @@ def load(conf: str | Path, profile: str | Path = "local", overrides: Sequence[st
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_explain(error, [*([("--set", given)] if overrides else []), (conf, what)], where_path)) from None
+        raise ConfigError(
+            _explain(error, [*([("--set", given)] if overrides else []), (conf, what)], where_path)
+        ) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -75,7 +77,10 @@ def _interpolate(value: Any, path: Path, key: str) -> Any:
     def variable(match: re.Match[str]) -> str:
         found = os.environ.get(match[1], match[2])
         if found is None:
-            raise ConfigError(f"{path}: {key}: the environment variable {match[1]} is not set; set it or write ${{{match[1]}:-default}}")
+            raise ConfigError(
+                f"{path}: {key}: the environment variable {match[1]} is not set; "
+                f"set it or write ${{{match[1]}:-default}}"
+            )
         return found
 
     return _VARIABLE.sub(variable, value)
@@ -121,14 +126,18 @@ def _override(text: str) -> dict[str, Any]:
 
 
 def _explain(error: ValidationError, sources: Sequence[tuple[str | Path, Mapping[str, Any]]], last: Path) -> str:
-    """One line a fault, each beginning with the source that spelled the key: the command line, the set or the profile."""
+    """One line a fault, beginning with the source that spelled the key: command line, set or profile."""
     lines = []
     for fault in error.errors():
         location = list(fault["loc"])
-        everything = " with ".join(str(source) for source in (sources[-1][0], last, *(source for source, _ in sources[:-1])))
+        everything = " with ".join(
+            str(source) for source in (sources[-1][0], last, *(source for source, _ in sources[:-1]))
+        )
         file = next((source for source, tree in sources if _reaches(tree, location)), last if location else everything)
         key = ".".join(str(part) for part in location) or "the whole"
-        found = "" if fault["type"] == "missing" or isinstance(fault["input"], Mapping) else f", found {fault['input']!r}"
+        found = (
+            "" if fault["type"] == "missing" or isinstance(fault["input"], Mapping) else f", found {fault['input']!r}"
+        )
         lines.append(f"{file}: {key}: {_message(fault, location)}{found}")
     return "\n".join(lines)
 

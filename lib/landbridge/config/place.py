@@ -32,4 +32,5 @@ class Tracking(Node):
 
     uri: str = "sqlite:///{root}/mlflow.db"
     required: bool = Field(
-        True, description="False: a night whose server is down ends without tracking and registry, and says so.")
+        True, description="False: a night whose server is down ends without tracking and registry, and says so."
+    )

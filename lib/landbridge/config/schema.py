@@ -45,9 +45,12 @@ class Config(Node):
 
     root: str = Field("var", description="Everything that runs produce: a local folder or s3a://bucket/prefix.")
     work: str | None = Field(
-        None, description="Folder of models, reports, logs and caches that driver and trainers share; default: the root.")
+        None,
+        description="Folder of models, reports, logs and caches that driver and trainers share; default: the root.",
+    )
     storage: dict[str, str] = Field(
-        default_factory=dict, repr=False, description="Options of the object store for delta-rs, from the environment.")
+        default_factory=dict, repr=False, description="Options of the object store for delta-rs, from the environment."
+    )
     spark: Spark = Spark()
     train: Train = Train()
     tracking: Tracking = Tracking()
@@ -57,14 +60,16 @@ class Config(Node):
         if self.split.validation_days % self.guard.windows:
             raise ValueError(
                 f"split.validation_days {self.split.validation_days} is not a multiple of "
-                f"guard.windows {self.guard.windows}")
+                f"guard.windows {self.guard.windows}"
+            )
         if self.guard.k not in self.evaluate.k:
             raise ValueError(f"guard.k {self.guard.k} is not among evaluate.k {self.evaluate.k}")
         if self.recommend.pool < self.recommend.k:
             raise ValueError(f"recommend.pool {self.recommend.pool} is below recommend.k {self.recommend.k}")
         if self.work is None and not self.is_local:
             raise ValueError(
-                f"root {self.root} is an object store, so work must name a folder that driver and trainers share")
+                f"root {self.root} is an object store, so work must name a folder that driver and trainers share"
+            )
         if self.ranker.recent > self.features.history:
             raise ValueError(f"ranker.recent {self.ranker.recent} is above features.history {self.features.history}")
         return self

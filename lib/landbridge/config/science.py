@@ -50,7 +50,8 @@ class Transfer(Node):
     epochs: int = Field(3, ge=1)
     batch: int = Field(128, ge=8, description="Examples a step of a target's network; a multiple of 8.")
     split_above: int = Field(
-        2_000_000, ge=1, description="Targets with more examples are split over the ranks; others are dealt out whole.")
+        2_000_000, ge=1, description="Targets with more examples are split over the ranks; others are dealt out whole."
+    )
 
 
 class Network(Node):

@@ -7,8 +7,16 @@ import pyarrow as pa
 from landbridge.errors import LakeError
 from landbridge.lake.contracts import Contract
 
-_ATOMS = {"string": pa.string(), "double": pa.float64(), "bigint": pa.int64(), "long": pa.int64(), "int": pa.int32(), "boolean": pa.bool_(),
-          "date": pa.date32(), "timestamp": pa.timestamp("us", tz="UTC")}
+_ATOMS = {
+    "string": pa.string(),
+    "double": pa.float64(),
+    "bigint": pa.int64(),
+    "long": pa.int64(),
+    "int": pa.int32(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
 
 
 def arrow_type(sql: str) -> pa.DataType:
@@ -25,9 +33,12 @@ def arrow_type(sql: str) -> pa.DataType:
 
 def arrow_schema(contract: Contract) -> pa.Schema:
     """Return the Arrow schema of a table, with comments as field metadata."""
-    return pa.schema([
-        pa.field(name, arrow_type(column.type), column.nullable, {"comment": column.comment})
-        for name, column in contract.columns.items()])
+    return pa.schema(
+        [
+            pa.field(name, arrow_type(column.type), column.nullable, {"comment": column.comment})
+            for name, column in contract.columns.items()
+        ]
+    )
 
 
 def _split(text: str) -> list[str]:

@@ -68,7 +68,9 @@ class Lake:
         try:
             return DeltaTable(self._uri(name), version=dict(self.at).get(name), storage_options=self.config.storage)
         except TableNotFoundError:
-            raise LakeError(f"the table {name} does not exist at {self.path(name)}; run the step that writes it") from None
+            raise LakeError(
+                f"the table {name} does not exist at {self.path(name)}; run the step that writes it"
+            ) from None
         except (DeltaError, OSError) as error:
             raise LakeError(f"the table {name} at {self.path(name)} cannot be read: {error}") from None
 
@@ -96,7 +98,10 @@ class Lake:
         by_day: dict[str, list[str]] = {}
         for file in sorted(self.delta(name).file_uris()):
             by_day.setdefault(_partition_day(file), []).append(file.rsplit("/", 1)[-1])
-        return {dt.date.fromisoformat(day): hashlib.sha256("\n".join(names).encode()).hexdigest()[:12] for day, names in by_day.items()}
+        return {
+            dt.date.fromisoformat(day): hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
+            for day, names in by_day.items()
+        }
 
     def days(self, name: str) -> list[dt.date]:
         """Days that have rows, ascending, of a table partitioned by day."""
@@ -114,19 +119,37 @@ class Lake:
             return None
         return _fingerprint_of(history[0])
 
-    def scan(self, name: str, since: dt.date | None = None, until: dt.date | None = None,
-             columns: Sequence[str] | None = None, where: pc.Expression | None = None, batch_rows: int = 131_072) -> pa.RecordBatchReader:
+    def scan(
+        self,
+        name: str,
+        since: dt.date | None = None,
+        until: dt.date | None = None,
+        columns: Sequence[str] | None = None,
+        where: pc.Expression | None = None,
+        batch_rows: int = 131_072,
+    ) -> pa.RecordBatchReader:
         """Stream batches of the days after `since` up to and with `until`; fewer rows a batch where rows are wide."""
         condition = where
-        for test in (since is not None and pc.field("ds") > pa.scalar(since), until is not None and pc.field("ds") <= pa.scalar(until)):
+        for test in (
+            since is not None and pc.field("ds") > pa.scalar(since),
+            until is not None and pc.field("ds") <= pa.scalar(until),
+        ):
             if test is not False:
                 condition = test if condition is None else condition & test
         dataset: pads.Dataset = self.delta(name).to_pyarrow_dataset()
-        scanner = dataset.scanner(columns=list(columns) if columns else None, filter=condition, batch_size=batch_rows, fragment_readahead=1)
+        scanner = dataset.scanner(
+            columns=list(columns) if columns else None, filter=condition, batch_size=batch_rows, fragment_readahead=1
+        )
         return scanner.to_reader()
 
-    def read(self, name: str, since: dt.date | None = None, until: dt.date | None = None,
-             columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+    def read(
+        self,
+        name: str,
+        since: dt.date | None = None,
+        until: dt.date | None = None,
+        columns: Sequence[str] | None = None,
+        where: pc.Expression | None = None,
+    ) -> pa.Table:
         """The same as one table in memory; for what is small or of one rank's size."""
         return self.scan(name, since, until, columns, where).read_all()
 
@@ -146,17 +169,33 @@ class Lake:
             return
         contract = self.contract(name)
         DeltaTable.create(
-            self._uri(name), schema=arrow_schema(contract), mode="ignore", partition_by=list(contract.partition) or None,
-            name=name, description=contract.comment, configuration=dict(contract.properties),
-            storage_options=self.config.storage, raise_if_key_not_exists=False)
+            self._uri(name),
+            schema=arrow_schema(contract),
+            mode="ignore",
+            partition_by=list(contract.partition) or None,
+            name=name,
+            description=contract.comment,
+            configuration=dict(contract.properties),
+            storage_options=self.config.storage,
+            raise_if_key_not_exists=False,
+        )
 
     def _write(self, name: str, rows: pa.Table, mode: Any, predicate: str | None, fingerprint: str) -> int:
         rows = rows.select(list(self.contract(name).columns)).cast(arrow_schema(self.contract(name)))
         try:
-            write_deltalake(self._uri(name), rows, mode=mode, predicate=predicate, storage_options=self.config.storage,
-                            commit_properties=CommitProperties(custom_metadata={FINGERPRINT: fingerprint}))
+            write_deltalake(
+                self._uri(name),
+                rows,
+                mode=mode,
+                predicate=predicate,
+                storage_options=self.config.storage,
+                commit_properties=CommitProperties(custom_metadata={FINGERPRINT: fingerprint}),
+            )
         except (DeltaError, OSError) as error:
-            raise LakeError(f"the table {name} at {self.path(name)} cannot be written: {error}; free or unlock the place, then run the same command") from None
+            raise LakeError(
+                f"the table {name} at {self.path(name)} cannot be written: {error}; "
+                "free or unlock the place, then run the same command"
+            ) from None
         return int(self.delta(name).version())
 
     def _uri(self, name: str) -> str:

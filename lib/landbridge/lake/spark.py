@@ -25,7 +25,7 @@ class SparkLake:
     lake: Lake
 
     def table(self, name: str) -> DataFrame:
-        """The table at its pinned version if it has one; an empty frame of the contract's columns where it does not exist."""
+        """The table, at its pinned version if it has one; an empty frame of the contract where it does not exist."""
         contract = self.lake.contract(name)
         if not self.lake.exists(name):
             return self.spark.createDataFrame([], _ddl(contract))
@@ -45,13 +45,16 @@ class SparkLake:
         try:
             self.spark.sql(
                 f"CREATE TABLE IF NOT EXISTS delta.`{self.lake.path(name)}` ({_ddl(contract)}) USING delta {partition} "
-                f"COMMENT '{_quoted(contract.comment)}' TBLPROPERTIES ({properties})")
+                f"COMMENT '{_quoted(contract.comment)}' TBLPROPERTIES ({properties})"
+            )
         except (PySparkException, Py4JError) as error:
-            raise LakeError(f"the table {name} at {self.lake.path(name)} cannot be created: {complaint(error)}; "
-                            "free or unlock the place, then run the same command") from error
+            raise LakeError(
+                f"the table {name} at {self.lake.path(name)} cannot be created: {complaint(error)}; "
+                "free or unlock the place, then run the same command"
+            ) from error
 
     def replace(self, name: str, rows: DataFrame, where: str, fingerprint: str) -> int:
-        """Replace the rows for which `where` holds by `rows`, all of which it must hold for, in one commit; return the version."""
+        """Replace the rows for which `where` holds by `rows`, for which it must hold, in one commit; return the version."""
         self.create(name)
         writer = self._selected(name, rows).write.format("delta").mode("overwrite").option("replaceWhere", where)
         return self._save(name, writer, fingerprint)
@@ -66,7 +69,7 @@ class SparkLake:
         return self._save(name, self._selected(name, rows).write.format("delta").mode("append"), fingerprint)
 
     def register_views(self) -> None:
-        """Register every existing table, and `recommendations_by_rank` (one row an item, rank from 1), as temporary views."""
+        """Register every existing table and `recommendations_by_rank` (one row an item) as temporary views."""
         for name in self.lake.contracts:
             if self.lake.exists(name):
                 self.table(name).createOrReplaceTempView(name)
@@ -82,16 +85,28 @@ class SparkLake:
         try:
             writer.option("userMetadata", metadata).save(self.lake.path(name))  # type: ignore[attr-defined]
         except (PySparkException, Py4JError) as error:
-            raise LakeError(f"the table {name} at {self.lake.path(name)} was not written, its last version stands: "
-                            f"{complaint(error)}; free or unlock the place, then run the same command") from error
+            raise LakeError(
+                f"the table {name} at {self.lake.path(name)} was not written, its last version stands: "
+                f"{complaint(error)}; free or unlock the place, then run the same command"
+            ) from error
         return self.lake.version(name)
 
 
 def by_rank(recommendations: DataFrame) -> DataFrame:
-    """One row an item: ds, scenario, user_id, rank from 1, item_id, score, source, model_name, model_version, run_id."""
+    """One row an item: ds, scenario, user_id, rank (from 1), item_id, score, source, and the model's columns."""
     exploded = recommendations.select("*", F.posexplode("items").alias("position", "item"))
-    return exploded.select("ds", "scenario", "user_id", (F.col("position") + 1).alias("rank"), "item.item_id", "item.score", "item.source",
-                           "model_name", "model_version", "run_id")
+    return exploded.select(
+        "ds",
+        "scenario",
+        "user_id",
+        (F.col("position") + 1).alias("rank"),
+        "item.item_id",
+        "item.score",
+        "item.source",
+        "model_name",
+        "model_version",
+        "run_id",
+    )
 
 
 def first_line(error: BaseException) -> str:
@@ -102,7 +117,8 @@ def first_line(error: BaseException) -> str:
 def _ddl(contract: Contract) -> str:
     return ", ".join(
         f"`{name}` {column.type}{'' if column.nullable else ' NOT NULL'} COMMENT '{_quoted(column.comment)}'"
-        for name, column in contract.columns.items())
+        for name, column in contract.columns.items()
+    )
 
 
 def _quoted(text: str) -> str:
