@@ -152,7 +152,7 @@ def _outcome(counted: dict[str, Audited], version: str) -> Outcome:
 
 RECOMMEND = Step(
     "recommend",
-    ("user_state", "vocabulary"),
+    ("user_state",),
     (TABLE,),
     ("name", "recommend.k", "recommend.audience", "data.time_zone"),
     recommend,

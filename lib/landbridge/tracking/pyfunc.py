@@ -19,7 +19,8 @@ import landbridge
 from landbridge.lake.contracts import NEW_USER
 
 _PACKAGE = Path(landbridge.__file__).parent
-_SERVED = Path("contenders") / "served.py"
+_SERVED = "landbridge.contenders.served"
+"""The module that is the model; it is named, not imported, because it stands on a higher floor."""
 _NEEDS = (
     "mlflow",
     "numpy",
@@ -45,7 +46,7 @@ def save(folder: Path, bundle: Path, model: Model) -> None:
         warnings.filterwarnings("ignore", message=".*input example.*")
         mlflow.pyfunc.save_model(
             str(folder),
-            python_model=str(code / _SERVED),
+            python_model=str(code.parent / f"{_SERVED.replace('.', '/')}.py"),
             artifacts={"bundle": str(bundle)},
             code_paths=[str(code)],
             signature=signature_of(routes),
