@@ -27,13 +27,15 @@ from toyflow.help import double
 
 def _lists(night, count):
     row = {"ds": night.ds, "scenario": "s", "user_id": "u",
-           "items": [{"item_id": "i", "score": float(count), "source": "p"}], "model_name": "m", "model_version": "1", "run_id": ""}
+           "items": [{"item_id": "i", "score": float(count), "source": "p"}],
+           "model_name": "m", "model_version": "1", "run_id": ""}
     return pa.Table.from_pylist([row], schema=arrow_schema(night.lake.contract("recommendations")))
 
 
 def _figures(night):
     row = {"ds": night.ds, "scenario": "s", "contender": "c", "split": "test", "window": 0, "seed": 1,
-           "slice": "all", "metric": "auc", "k": 0, "value": double(night.config.seed), "low": 0.0, "high": 1.0, "users": 1}
+           "slice": "all", "metric": "auc", "k": 0, "value": double(night.config.seed), "low": 0.0, "high": 1.0,
+           "users": 1}
     return pa.Table.from_pylist([row], schema=arrow_schema(night.lake.contract("metrics")))
 
 

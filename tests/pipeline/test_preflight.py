@@ -66,7 +66,7 @@ def test_a_disk_that_fills_up_leaves_the_table_as_it_was(config: Config) -> None
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
-        with pytest.raises(LakeError, match="recommendations at .* cannot be written"):
+        with pytest.raises(LakeError, match=r"recommendations at .* cannot be written"):
             lake.replace_day("recommendations", rows(20_000), DS, "after")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -1,4 +1,4 @@
-"""Kill the nightly anywhere, start it again with the same command: it ends in the same tables as one that never died."""
+"""Kill the nightly anywhere, start it again with the same command: it ends in the tables of one that never died."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person or a scheduler does with nights: twice, at once, from a step on, one day after the other, step by step."""
+"""What a person or a scheduler does with nights: twice, at once, from a step on, day after day, step by step."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ def backfill(
             run(day)
         except LandbridgeError as error:
             error.args = (
-                f"{error}\nbackfill stopped at {day}, {number} of {len(days)} days are done; resume with: {resume} --from {day}",
+                f"{error}\nbackfill stopped at {day}, {number} of {len(days)} days are done; "
+                f"resume with: {resume} --from {day}",
                 *error.args[1:],
             )
             raise

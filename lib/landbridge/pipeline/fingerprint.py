@@ -1,4 +1,4 @@
-"""A step's fingerprint: what it reads, the science it depends on, the code it runs. Equal fingerprints, equal results."""
+"""A step's fingerprint: what it reads, the science it depends on, the code it runs. Equal ones, equal results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lease on a lake in an object store: one row in a small Delta table, renewed by a thread, free again when it expires."""
+"""A lease on a lake in an object store: one row of a small Delta table, renewed by a thread, free when it expires."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ def _take(lake: Lake, command: str, wait: float, seconds: float) -> Holder:
                 else "another process"
             )
             raise LockedError(
-                f"the lake {lake.config.root}/lake is being written by {who}; wait for its end with --wait SECONDS, or end it; "
+                f"the lake {lake.config.root}/lake is being written by {who}; "
+                "wait for its end with --wait SECONDS, or end it; "
                 f"the lease of a process that died ends by itself after {seconds:.0f} seconds"
             )
         time.sleep(min(1.0, seconds / 10))

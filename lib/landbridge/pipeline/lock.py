@@ -48,7 +48,7 @@ def locked(lake: Lake, wait: float = 0.0) -> Iterator[None]:
 
 @contextmanager
 def _file_locked(folder: Path, wait: float) -> Iterator[None]:
-    """The kernel gives the lock up when the process ends, however it ends; children started by exec do not inherit it."""
+    """The kernel gives the lock up when the process ends, however it ends; what it starts does not inherit it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)

@@ -72,7 +72,10 @@ def night_of(config: Config, ds: dt.date, say: Callable[[str], None]) -> Night:
 
 
 def decide(step: Step, steps: Sequence[Step], night: Night, forced: frozenset[str] = frozenset()) -> Decision:
-    """Return whether a step runs now. A step whose fingerprint the ledger, or the newest commit of every table it writes, knows does not."""
+    """Return whether a step runs now.
+
+    It does not where the ledger, or the newest commit of every table it writes, has its fingerprint.
+    """
     ledger = Ledger(night.lake)
     now = fingerprint_of(step, steps, night, ledger)
     row = ledger.last(night.ds, step.name)

@@ -10,7 +10,7 @@ from landbridge.errors import ConfigError
 from landbridge.pipeline.lock import locked
 from landbridge.pipeline.night import Ended, git_revision, night_of, run_steps
 from landbridge.pipeline.preflight import preflight
-from landbridge.pipeline.steps import NAMES, steps_until, since
+from landbridge.pipeline.steps import NAMES, since, steps_until
 from landbridge.step import Night, Step
 
 

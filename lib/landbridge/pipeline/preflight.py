@@ -35,7 +35,8 @@ def _writable(folder: Path) -> None:
             file.flush()
     except OSError as error:
         raise LakeError(
-            f"{folder}: cannot be written ({error.strerror}): make it writable, or name another place with --set root=FOLDER"
+            f"{folder}: cannot be written ({error.strerror}): make it writable, "
+            "or name another place with --set root=FOLDER"
         ) from None
 
 
@@ -43,5 +44,6 @@ def _roomy(folder: Path) -> None:
     free = shutil.disk_usage(folder).free / 2**30
     if free < FREE_GB:
         raise LakeError(
-            f"{folder}: {free:.1f} GB are free and a night needs {FREE_GB:.0f} GB: free some, or name another place with --set root=FOLDER"
+            f"{folder}: {free:.1f} GB are free and a night needs {FREE_GB:.0f} GB: free some, "
+            "or name another place with --set root=FOLDER"
         )

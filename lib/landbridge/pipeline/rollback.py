@@ -1,4 +1,4 @@
-"""Publishes an earlier version again: for all scenarios by moving the alias, for one by a version with another route."""
+"""Publishes an earlier version again: for all scenarios by moving the alias, for one by a version of its own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def rollback(config: Config, version: str, scenario: str | None, wait: float = 0
             registry.publish(config, version)
             return f"models:/{config.name}@{registry.CHAMPION} is version {version} for every scenario"
         made = _with_route(config, version, scenario)
-        return f"models:/{config.name}@{registry.CHAMPION} is version {made}: {scenario} as in version {version}, the others unchanged"
+        name = f"models:/{config.name}@{registry.CHAMPION}"
+        return f"{name} is version {made}: {scenario} as in version {version}, the others unchanged"
 
 
 def _with_route(config: Config, version: str, scenario: str) -> str:

@@ -1,4 +1,4 @@
-"""What a person sees. Lines go to the screen; everything that libraries and the JVM print goes to the night's log file."""
+"""What a person sees. Lines go to the screen; what libraries and the JVM print goes to the night's log file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from landbridge.errors import LakeError, LandbridgeError
 def speaking(log: Path) -> Iterator[Console]:
     """Give a console on standard output, while file descriptors 1 and 2 lead to `log` until the block ends.
 
-    An error leaves its traceback in the log. One that Landbridge did not raise on purpose becomes a sentence with the log's path.
+    An error leaves its traceback in the log. One that Landbridge did not raise on purpose becomes a sentence with the
+    log's path.
     """
     _make(log)
     with _redirected(log) as console:
@@ -47,7 +48,8 @@ def _make(log: Path) -> None:
         log.open("a", encoding="utf-8").close()
     except OSError as error:
         raise LakeError(
-            f"{log}: cannot be written ({error.strerror}): make the place writable, or name another with --set root=FOLDER"
+            f"{log}: cannot be written ({error.strerror}): make the place writable, "
+            "or name another with --set root=FOLDER"
         ) from None
 
 

@@ -10,7 +10,7 @@ from landbridge.lake.spark import SparkLake, first_line
 
 
 def ask(spark_lake: SparkLake, query: str, rows: int) -> Table:
-    """Return the first rows of a query; every table of the lake, and `recommendations_by_rank`, is a view of its name."""
+    """Return the first rows of a query; every table, and `recommendations_by_rank`, is a view of its name."""
     spark_lake.register_views()
     try:
         frame = spark_lake.spark.sql(query)

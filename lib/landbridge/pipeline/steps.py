@@ -1,4 +1,4 @@
-"""The steps in their order. A step's room is imported when the step is needed, so that `--help` never waits for torch."""
+"""The steps in their order. A step's room is imported when it is needed, so that `--help` never waits for torch."""
 
 from __future__ import annotations
 
