@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from landbridge.config.days import days_of
+from landbridge.config.days import FITS, days_of
 from landbridge.errors import TrainError
 from landbridge.feed.assemble import Assembler
 from landbridge.step import Night, Outcome, Step
@@ -14,6 +14,7 @@ from landbridge.train.job import Job
 from landbridge.train.launch import horovod_found, launch
 from landbridge.train.lineage import digest, recipe
 from landbridge.train.outcome import finished
+from landbridge.train.progress import Follower
 from landbridge.train.units import Planned, source_units, target_units
 from landbridge.train.watch import parent_here
 
@@ -84,7 +85,10 @@ def _run(night: Night, step: str, planned: Planned) -> Outcome:
     skipped = sum(len(unit.done) for unit in planned.units)
     if skipped:
         night.say(f"  {skipped} fits of an earlier run of tonight are taken as they are")
-    follower = launch(job, Path(night.config.folder) / "logs" / f"{night.ds}-{step}.log", night.say)
+    if skipped == len(FITS) * len(planned.units):
+        follower = Follower(job.progress, night.say)
+    else:
+        follower = launch(job, Path(night.config.folder) / "logs" / f"{night.ds}-{step}.log", night.say)
     return finished(job, follower, planned.why, launcher, processes)
 
 
