@@ -54,7 +54,7 @@ class SparkLake:
             ) from error
 
     def replace(self, name: str, rows: DataFrame, where: str, fingerprint: str) -> int:
-        """Replace the rows for which `where` holds by `rows`, for which it must hold, in one commit; return the version."""
+        """Replace the rows for which `where` holds by `rows`, for which it holds, in one commit; return the version."""
         self.create(name)
         writer = self._selected(name, rows).write.format("delta").mode("overwrite").option("replaceWhere", where)
         return self._save(name, writer, fingerprint)
