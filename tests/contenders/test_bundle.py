@@ -10,9 +10,14 @@ import pytest
 from tests.published import ITEMS, SCENARIOS, bundle_of, ready
 
 from landbridge.contenders.bundle import Route, build, compose, content_hash, parts_of, read_routes
+from landbridge.contenders.folder import save_fitted
+from landbridge.contenders.network import NetworkFitted
 from landbridge.contenders.scorer import BLOCK, Scorer
 from landbridge.errors import DataError, LakeError
+from landbridge.feed.assemble import Assembler
 from landbridge.lake.contracts import NEW_USER
+from landbridge.models.networks import Networks
+from landbridge.models.sizes import Sizes
 from landbridge.step import Night
 
 
@@ -137,3 +142,21 @@ def test_an_item_without_an_id_is_left_out(night: Night) -> None:
         catalogue,
     )
     assert Scorer.load(folder).catalogue("Germany").to_pylist() == [ITEMS[0]]
+
+
+def test_a_network_is_published_like_any_other_contender(night: Night, states: pa.Table) -> None:
+    """Lists of a network, retriever and ranker, are the same alone and together, but for the last bits of a product."""
+    assembler = Assembler.load(night.models / "assembler")
+    words = [assembler.vocabulary.size(name) for name in ("item_id", "scenario", "event_type")]
+    sizes = Sizes.of(night.config, *words, assembler.n_user_features, assembler.n_item_features)
+    fitted = NetworkFitted(Networks.new(sizes, seed=3), own_only=False)
+    save_fitted(
+        fitted, night.models / "fits" / "C" / "Germany" / "fine_tune", {"contender": "fine_tune", "crosses": True}
+    )
+    scorer = Scorer.load(bundle_of(night, "network", {"Germany": Route("fine_tune", "C", "popularity")}))
+    together = scorer.recommend(states, "Germany")["items"].to_pylist()
+    for row in range(states.num_rows):
+        alone = scorer.recommend(states.slice(row, 1), "Germany")["items"][0].as_py()
+        assert [one["item_id"] for one in alone] == [one["item_id"] for one in together[row]]
+        assert [one["score"] for one in alone] == pytest.approx([one["score"] for one in together[row]], abs=1e-6)
+        assert {one["source"] for one in alone} == {"fine_tune"}

@@ -96,8 +96,8 @@ def losses(facts: Facts) -> str | None:
     for network, fits in sorted(facts.losses.items(), reverse=True):
         of_source = {name: values for name, values in fits.items() if f" {source} " in name}
         panels[f"{network}, source"] = of_source
-        panels[f"{network}, targets, fit C"] = {
-            name: values for name, values in fits.items() if name not in of_source and name.endswith(" C")
+        panels[f"{network}, targets, fit A"] = {
+            name: values for name, values in fits.items() if name not in of_source and name.endswith(" A")
         }
     panels = {title: fits for title, fits in panels.items() if any(fits.values())}
     if not panels:
@@ -108,7 +108,7 @@ def losses(facts: Facts) -> str | None:
         for axis in axes.flat[len(panels) :]:
             axis.set_axis_off()
         for axis, (title, fits) in zip(axes.flat, panels.items(), strict=False):
-            _loss_panel(axis, title, fits)
+            _loss_panel(axis, title, fits, facts.config.transfer.strategy)
         return _uri(figure)
 
 
@@ -156,13 +156,17 @@ def _legend(figure: Figure) -> None:
     figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False, fontsize=8.5)
 
 
-def _loss_panel(axis: Axes, title: str, fits: dict[str, list[float]]) -> None:
+def _loss_panel(axis: Axes, title: str, fits: dict[str, list[float]], strategy: str) -> None:
+    """Draw a line a fit; many of them are told apart only by what crossed and what did not."""
+    many = len(fits) > 6
     for number, (name, values) in enumerate(sorted(fits.items())):
-        axis.plot(_smooth(values), linewidth=1.1, color=_RULES[number % len(_RULES)], label=name, alpha=0.9)
+        contender = name.partition(" ")[0]
+        colour = (ACROSS if contender == strategy else ALONE) if many else _RULES[number % len(_RULES)]
+        axis.plot(_smooth(values), linewidth=1.1, color=colour, label=contender if many else name, alpha=0.8)
     axis.set(title=title, xlabel="step")
     axis.grid(True)
-    if len(fits) <= 6:
-        axis.legend(frameon=False, fontsize=7.5)
+    named = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    axis.legend(named.values(), named.keys(), frameon=False, fontsize=7.5)
 
 
 def _smooth(values: Sequence[float], width: int = 10) -> list[float]:
