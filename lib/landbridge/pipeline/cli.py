@@ -89,19 +89,21 @@ _step_command("report", "Write the page a person reads in the morning.")
 
 @cli.command()
 @placed
-@ds_option
-def check(place: Place, ds: dt.date) -> None:
+@click.option("--ds", type=DAY, help="The day to look at; the latest with a file when left out.")
+def check(place: Place, ds: dt.date | None) -> None:
     """Validate the configuration against a sample of the data; nothing is written to the lake.
 
     \b
-    landbridge check --conf conf/my_shop.yaml --ds 2026-03-01
+    landbridge check --conf conf/my_shop.yaml
     """
     config = place.load()
-    with _screen(config, log_of(config, ds)) as console:
+    with _screen(config, config.folder / "logs" / "check.log") as console:
         from landbridge.clean.check import check as check_data
 
-        for line in check_data(config, night_of(config, ds, _say(console)).spark_lake().spark, ds):
-            console.print(line, markup=False, highlight=False)
+        say = _say(console)
+        spark = night_of(config, ds or config.data.reader.first_day, say).spark_lake().spark
+        for line in check_data(config, spark, ds):
+            say(line)
 
 
 @cli.command()
