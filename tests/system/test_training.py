@@ -139,3 +139,16 @@ def test_a_night_that_is_killed_takes_its_processes_along_and_resumes_to_the_sam
     for name in [*names, "losses-pretrain.csv"]:
         assert (night.models / name).read_bytes() == (wanted.models / name).read_bytes()
     assert list(night.models.glob("checkpoints/*")) == []
+
+
+@pytest.mark.skipif(not horovod_found(), reason="Horovod is not installed")
+def test_ranks_on_spark_make_the_same_networks_as_ranks_under_horovodrun(spark, tmp_path):
+    nights = [
+        night_of(tmp_path / launcher, f"train.launcher={launcher}", "train.processes=2")
+        for launcher in ("spark", "horovod")
+    ]
+    for night in nights:
+        PRETRAIN.run(night)
+    for fit in "ABC":
+        name = f"fits/{fit}/United%20Kingdom/target_only/retriever.safetensors"
+        assert (nights[0].models / name).read_bytes() == (nights[1].models / name).read_bytes()

@@ -5,6 +5,7 @@ by its launcher.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -27,35 +28,42 @@ def run_on_spark(file: Path, job: Job, follower: Follower, log: Path, env: dict[
     """
     import horovod.spark
 
-    failures: list[BaseException] = []
-
-    def start() -> None:
-        try:
-            with log.open("a", encoding="utf-8") as output:
-                # `env` replaces the environment of the ranks.
-                horovod.spark.run(
-                    _rank,
-                    args=(str(file),),
-                    num_proc=job.config.train.processes,
-                    env={**os.environ, **env},
-                    start_timeout=job.config.train.start_seconds,
-                    use_gloo=True,
-                    stdout=output,
-                    stderr=output,
-                )
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=start, name="horovod.spark", daemon=True)
+    ended = threading.Event()
+    thread = threading.Thread(target=_follow, args=(follower, ended), name="progress", daemon=True)
     thread.start()
-    while thread.is_alive():
-        follower.follow()
-        thread.join(POLL)
-    follower.close()
-    if failures:
+    # Horovod takes over these signals, which it can in the main thread only, and does not give them back.
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with log.open("a", encoding="utf-8") as output:
+            # `env` replaces the environment of the ranks.
+            horovod.spark.run(
+                _rank,
+                args=(str(file),),
+                num_proc=job.config.train.processes,
+                env={**os.environ, **env},
+                start_timeout=job.config.train.start_seconds,
+                use_gloo=True,
+                stdout=output,
+                stderr=output,
+                verbose=0,
+            )
+    except Exception as error:
+        ended.set()
+        thread.join()
         told = follower.of("error")
-        why = told[0]["text"] if told else f"{str(failures[0]).strip().splitlines()[-1:]} (log: {log})"
-        raise TrainError(f"{job.step} on Spark failed: {why}; run the same command to resume")
+        why = told[0]["text"] if told else f"{(str(error).strip().splitlines() or [repr(error)])[0]} (log: {log})"
+        raise TrainError(f"{job.step} on Spark failed: {why}; run the same command to resume") from error
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        ended.set()
+        thread.join()
+        follower.close()
+
+
+def _follow(follower: Follower, ended: threading.Event) -> None:
+    while not ended.wait(POLL):
+        follower.follow()
 
 
 def _rank(file: str) -> Any:
