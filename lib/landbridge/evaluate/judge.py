@@ -15,6 +15,8 @@ from landbridge.evaluate.metrics import log_loss, ranking, ranking_names, unit_a
 from landbridge.evaluate.units import Units
 from landbridge.feed.states import Catalogue, States
 
+_TOGETHER = 128
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -76,15 +78,39 @@ def _block(fitted: Fitted, units: Units, rows: NDArray[np.intp], drawn: Drawn, c
     items_BK, _ = select(fitted, states, units.catalogue, scores_BC, max(ks), config.recommend.pool)
     measured = [ranking(items_BK, units.truth[rows], k) for k in ks]
     columns = [measured[ks.index(k)][metric] for metric, k in ranking_names(ks)]
-    scores_BK = _final(fitted, states, units.catalogue, scores_BC, index_BK)
-    return _Block(np.stack(columns, axis=1), scores_BK, fitted.probability(states, units.catalogue, index_BK))
+    scores_BK, probability_BK = _drawn(fitted, states, units.catalogue, scores_BC, index_BK, drawn.valid_BK[rows])
+    return _Block(np.stack(columns, axis=1), scores_BK, probability_BK)
 
 
-def _final(
-    fitted: Fitted, states: States, catalogue: Catalogue, scores_BC: NDArray[np.float32], index_BK: NDArray[np.intp]
-) -> NDArray[np.float32]:
-    """Return the scores BK by which the contender orders a list: those of its second stage where it has one."""
-    if scores_BC.shape[1] == 0:
-        return np.zeros(index_BK.shape, np.float32)
-    second_BK = fitted.rescore(states, catalogue, index_BK)
-    return second_BK if second_BK is not None else np.take_along_axis(scores_BC, index_BK, axis=1)
+def _drawn(
+    fitted: Fitted,
+    states: States,
+    catalogue: Catalogue,
+    scores_BC: NDArray[np.float32],
+    index_BK: NDArray[np.intp],
+    valid_BK: NDArray[np.bool_],
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Return the scores BK by which the contender orders a list, and its probabilities if it has any.
+
+    A second stage is dear, and a unit that took much makes padding for all others: so units of about as many drawn
+    items are asked about together, without the padding.
+    """
+    scores_BK = np.zeros(index_BK.shape, np.float32)
+    if scores_BC.shape[1]:
+        scores_BK = np.take_along_axis(scores_BC, index_BK, axis=1)
+    probability_BK: NDArray[np.float32] | None = None
+    filled_B = valid_BK.sum(axis=1)
+    for rows in np.array_split(np.argsort(filled_B, kind="stable"), -(-len(filled_B) // _TOGETHER)):
+        width = int(filled_B[rows].max(initial=0))
+        column_RK = np.argsort(~valid_BK[rows], axis=1, kind="stable")[:, :width]
+        part, asked_RK = states.take(rows), np.take_along_axis(index_BK[rows], column_RK, axis=1)
+        second_RK = fitted.rescore(part, catalogue, asked_RK)
+        chance_RK = fitted.probability(part, catalogue, asked_RK)
+        if second_RK is None and chance_RK is None:
+            break
+        if second_RK is not None:
+            scores_BK[rows[:, None], column_RK] = second_RK
+        if chance_RK is not None:
+            probability_BK = np.zeros_like(scores_BK) if probability_BK is None else probability_BK
+            probability_BK[rows[:, None], column_RK] = chance_RK
+    return scores_BK, probability_BK
