@@ -79,8 +79,10 @@ def test_a_rank_that_stalls_ends_itself(tmp_path):
             time.sleep(0.05)
         rank = ranks(tmp_path)[-1]
         rank.suspend()
-        time.sleep(7)
-        rank.resume()
+        try:
+            time.sleep(7)
+        finally:
+            rank.resume()
 
     thread = threading.Thread(target=stall)
     thread.start()
