@@ -97,8 +97,10 @@ def test_a_batch_that_ranks_cannot_share_is_refused(tmp_path):
 
 
 def test_without_horovod_one_process_trains_and_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr("landbridge.train.launch.horovod_found", lambda: False)
-    monkeypatch.setattr("landbridge.train.step.horovod_found", lambda: False)
+    hollow = tmp_path / "path" / "horovod"  # what an installation without a compiler would leave: no torch part
+    hollow.mkdir(parents=True)
+    (hollow / "__init__.py").touch()
+    monkeypatch.syspath_prepend(hollow.parent)
     lines = []
     outcome = PRETRAIN.run(night_of(tmp_path, "train.launcher=horovod", "train.processes=2", lines=lines))
     assert (outcome.notes["launcher"], outcome.notes["processes"]) == ("process", 1)
