@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from tests.logs import Shop, shop_config
 
 from landbridge.config import Config
 from landbridge.session import start
-from tests.logs import Shop, shop_config
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+from tests.logs import HEADER, Shop, day, line, lines
 
 from landbridge.clean.check import check
 from landbridge.clean.step import CLEAN
 from landbridge.errors import ConfigError, DataError, LakeError
-from tests.logs import HEADER, Shop, day, line, lines
 
 
 def refused(shop: Shop, *words: str) -> None:
@@ -62,7 +62,10 @@ def test_a_file_without_rows_is_refused(shop: Shop) -> None:
 def test_numbers_that_are_text_go_to_quarantine(shop: Shop) -> None:
     shop.write(day(0), [*lines(day(0)), line(day(0), quantity="three"), line(day(0), price="free", quantity="-1")])
     shop.run(day(0), CLEAN)
-    assert sorted(row["rules"] for row in shop.rows("quarantine")) == [["quantity_not_positive", "unparsed:price"], ["unparsed:quantity"]]
+    assert sorted(row["rules"] for row in shop.rows("quarantine")) == [
+        ["quantity_not_positive", "unparsed:price"],
+        ["unparsed:quantity"],
+    ]
     assert len(shop.rows("events")) == 12
 
 

@@ -1,5 +1,6 @@
-from landbridge.clean.step import CLEAN
 from tests.logs import Shop, day, lines
+
+from landbridge.clean.step import CLEAN
 
 
 def test_every_row_is_an_event_or_in_quarantine(shop: Shop) -> None:

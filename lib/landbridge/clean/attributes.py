@@ -22,20 +22,29 @@ def changes(events: DataFrame, known: DataFrame, since: dt.date, key: str, attri
     """
     names = list(attributes)
     daily = events.where(F.col("ds") >= F.lit(since)).select(key, F.col("ds").alias("valid_from"), _tuple(attributes))
-    before = known.where(F.col("valid_from") < F.lit(since)).groupBy(key).agg(
-        F.max("valid_from").alias("valid_from"), F.max_by(_struct(names), F.col("valid_from")).alias("is"))
+    before = (
+        known.where(F.col("valid_from") < F.lit(since))
+        .groupBy(key)
+        .agg(F.max("valid_from").alias("valid_from"), F.max_by(_struct(names), F.col("valid_from")).alias("is"))
+    )
     every = _most_frequent(daily, key).unionByName(before)
     order = Window.partitionBy(key).orderBy("valid_from")
     is_first = F.row_number().over(order) == 1
     differs = ~F.col("is").eqNullSafe(F.lag("is").over(order))
-    changed = every.withColumn("changed", is_first | differs).where(F.col("changed") & (F.col("valid_from") >= F.lit(since)))
+    changed = every.withColumn("changed", is_first | differs).where(
+        F.col("changed") & (F.col("valid_from") >= F.lit(since))
+    )
     return changed.select(key, "valid_from", *(F.col("is")[name].alias(name) for name in names))
 
 
 def _most_frequent(daily: DataFrame, key: str) -> DataFrame:
     counted = daily.groupBy(key, "valid_from", "is").agg(F.count("*").alias("n"))
     best = F.min(F.struct((-F.col("n")).alias("rank"), F.col("is")))
-    return counted.groupBy(key, "valid_from").agg(best.alias("best")).select(key, "valid_from", F.col("best.is").alias("is"))
+    return (
+        counted.groupBy(key, "valid_from")
+        .agg(best.alias("best"))
+        .select(key, "valid_from", F.col("best.is").alias("is"))
+    )
 
 
 def _tuple(attributes: dict[str, Column]) -> Column:

@@ -53,8 +53,13 @@ class Counts:
 
     def notes(self) -> dict[str, object]:
         """What the ledger keeps."""
-        return {"rows": self.read, "events": self.events, "quarantined": self.quarantined, "days": len(self.days),
-                "rules": self.rules}
+        return {
+            "rows": self.read,
+            "events": self.events,
+            "quarantined": self.quarantined,
+            "days": len(self.days),
+            "rules": self.rules,
+        }
 
     def metrics(self) -> dict[str, float]:
         """What the tracker keeps."""
@@ -80,12 +85,22 @@ def count(raw: DataFrame, read: Observation, rows: DataFrame) -> Counts:
     garbled = F.when(F.contains(RAW, F.lit("\ufffd")), F.struct(F.col(FILE).alias("file"), F.col(RAW).alias("raw")))
     flags = [(name, prefix + name) for prefix in (BROKE, CHANGED) for name in rules_of(rows, prefix)]
     struck = (F.count_if(F.col(f"`{flag}`")).alias(flag) for _, flag in flags)
-    daily = rows.groupBy(DAY).agg(F.count_if(~removed).alias("events"), F.count_if(removed).alias("quarantined"),
-                                  F.min(garbled).alias("garbled"), *struck)
+    daily = rows.groupBy(DAY).agg(
+        F.count_if(~removed).alias("events"),
+        F.count_if(removed).alias("quarantined"),
+        F.min(garbled).alias("garbled"),
+        *struck,
+    )
     found = {row[DAY]: row for row in daily.collect()}
-    days = {day: Day(row["events"], row["quarantined"], {name: row[flag] for name, flag in flags if row[flag]},
-                     f"{row['garbled'].file}: {row['garbled'].raw}" if row["garbled"] else None)
-            for day, row in found.items()}
+    days = {
+        day: Day(
+            row["events"],
+            row["quarantined"],
+            {name: row[flag] for name, flag in flags if row[flag]},
+            f"{row['garbled'].file}: {row['garbled'].raw}" if row["garbled"] else None,
+        )
+        for day, row in found.items()
+    }
     became = sum(day.events + day.quarantined for day in days.values())
     # Nothing is observed where there are no rows, and a stage that Spark ran twice is observed twice; then the rows are
     # counted by themselves, which reads the files again.
@@ -102,21 +117,31 @@ def audit(counts: Counts, expected: Collection[dt.date], config: Config) -> None
         Naming the day, the counts by rule, and the remedy; nothing has been written.
     """
     if counts.read != counts.events + counts.quarantined:
-        raise DataError(f"{counts.read} rows were read, but {counts.events} events and {counts.quarantined} quarantined rows "
-                        "are not as many; nothing was written; please report this")
+        raise DataError(
+            f"{counts.read} rows were read, but {counts.events} events and {counts.quarantined} quarantined rows "
+            "are not as many; nothing was written; please report this"
+        )
     for day in sorted(expected):
         found = counts.days.get(day)
         if found is None:
-            raise DataError(f"the file of {day} has no rows; fetch it again, or declare the day in data.reader.closed and remove the file")
+            raise DataError(
+                f"the file of {day} has no rows; fetch it again, "
+                "or declare the day in data.reader.closed and remove the file"
+            )
         if found.garbled is not None:
             encoding = config.data.reader.options.get("encoding", "UTF-8")
-            raise DataError(f"{found.garbled} is not {encoding} text (its bytes were read as U+FFFD); "
-                            "set data.reader.options.encoding to the file's encoding, for instance ISO-8859-1")
+            raise DataError(
+                f"{found.garbled} is not {encoding} text (its bytes were read as U+FFFD); "
+                "set data.reader.options.encoding to the file's encoding, for instance ISO-8859-1"
+            )
         rows = found.events + found.quarantined
         share = found.quarantined / rows
         if found.events == 0 or share > config.data.max_quarantined:
-            raise DataError(f"{day}: {found.quarantined} of {rows} rows ({share:.0%}) broke a rule ({_told(found.rules)}), "
-                            f"allowed is data.max_quarantined {config.data.max_quarantined:.0%}; mend the file, or the rule, then run the same command")
+            raise DataError(
+                f"{day}: {found.quarantined} of {rows} rows ({share:.0%}) broke a rule ({_told(found.rules)}), "
+                f"allowed is data.max_quarantined {config.data.max_quarantined:.0%}; "
+                "mend the file, or the rule, then run the same command"
+            )
 
 
 def _told(rules: Mapping[str, int]) -> str:

@@ -37,7 +37,9 @@ def check(config: Config, spark: SparkSession, ds: dt.date | None = None, rows: 
     files = find(config, since, ds or dt.date.max, spark)
     if not files:
         where = expected_path(config, ds) if ds is not None else config.data.reader.path
-        raise DataError(f"there is no file: {where} matches nothing from {since} on; correct data.reader.path or first_day")
+        raise DataError(
+            f"there is no file: {where} matches nothing from {since} on; correct data.reader.path or first_day"
+        )
     day = max(files)
     try:
         raw = read_raw(spark, config.data, files[day]).limit(rows)
@@ -51,7 +53,11 @@ def check(config: Config, spark: SparkSession, ds: dt.date | None = None, rows: 
             result.unpersist()
     except PySparkException as error:
         raise explain_failure(error, config.data.reader) from None
-    return [f"{files[day][0].path}: {counts.sentence()}{' (a sample)' if counts.read == rows else ''}", *_rules(counts), *told]
+    return [
+        f"{files[day][0].path}: {counts.sentence()}{' (a sample)' if counts.read == rows else ''}",
+        *_rules(counts),
+        *told,
+    ]
 
 
 def _rules(counts: Counts) -> list[str]:
@@ -66,13 +72,18 @@ def _features(events: DataFrame, config: Config) -> list[str]:
         for name, sql in attributes.items():
             expression(columns, sql, f"{file}: data.{table}.{name}")
     numbers = {f"features.item.{name}": sql for name, sql in features.item.items()}
-    numbers |= {f"features.running.{name}": str(rule.sum or rule.min or rule.max) for name, rule in features.running.items()}
+    numbers |= {
+        f"features.running.{name}": str(rule.sum or rule.min or rule.max) for name, rule in features.running.items()
+    }
     values = {key: expression(columns, sql, f"{file}: {key}").cast("double") for key, sql in numbers.items()}
     values["features.had"] = expression(columns, features.had, f"{file}: features.had").cast("boolean").cast("double")
     _scoring(columns, config)
     found = columns.agg(*(F.avg(value).alias(key) for key, value in values.items())).first()
     assert found is not None
-    return [f"{key}: mean {found[key]:.4g}" if found[key] is not None else f"{key}: no value in the sample" for key in values]
+    return [
+        f"{key}: mean {found[key]:.4g}" if found[key] is not None else f"{key}: no value in the sample"
+        for key in values
+    ]
 
 
 def _scoring(columns: DataFrame, config: Config) -> None:
@@ -80,11 +91,17 @@ def _scoring(columns: DataFrame, config: Config) -> None:
     file = f"{config.name}.yaml"
     running = columns.select("ts", *(F.lit(None).cast("double").alias(name) for name in config.features.running))
     for name, sql in config.features.user.items():
-        kind = running.select(expression(running, sql, f"{file}: features.user.{name}").alias("value")).schema["value"].dataType
+        kind = (
+            running.select(expression(running, sql, f"{file}: features.user.{name}").alias("value"))
+            .schema["value"]
+            .dataType
+        )
         if kind.typeName() in ("array", "map", "struct"):
-            raise ConfigError(f"{file}: features.user.{name}: the expression `{sql}` is {kind.simpleString()}; a feature is a number")
-    states = {name: column.type for name, column in contracts(config)["user_state"].columns.items()} | {"scenario": "string"}
+            raise ConfigError(
+                f"{file}: features.user.{name}: the expression `{sql}` is {kind.simpleString()}; a feature is a number"
+            )
+    states = {name: column.type for name, column in contracts(config)["user_state"].columns.items()} | {
+        "scenario": "string"
+    }
     empty = columns.select(*(F.lit(None).cast(kind).alias(name) for name, kind in states.items()))
     expression(empty, config.recommend.audience, f"{file}: recommend.audience")
-
-

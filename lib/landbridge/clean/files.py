@@ -30,14 +30,16 @@ class LogFile:
 
 
 def tail_pattern(reader: Reader) -> str:
-    """Return a regular expression of the end of a file's path, from the folder or name that holds {ds}; group 1 is the day."""
+    """Return a pattern of the end of a file's path, from the folder or name that holds {ds}; group 1 is the day."""
     parts = PurePosixPath(reader.path).parts
     first = next(position for position, part in enumerate(parts) if "{ds}" in part)
     tail = re.escape("/".join(parts[first:])).replace(re.escape("{ds}"), _DAY)
     return tail.replace(r"\*", "[^/]*").replace(r"\?", "[^/]") + "$"
 
 
-def find(config: Config, since: dt.date, until: dt.date, spark: SparkSession | None = None) -> dict[dt.date, list[LogFile]]:
+def find(
+    config: Config, since: dt.date, until: dt.date, spark: SparkSession | None = None
+) -> dict[dt.date, list[LogFile]]:
     """Return the files of the days from `since` up to and with `until`, by day; days without files are not in it.
 
     A path with a scheme (``s3a://``) is listed through Hadoop, which needs the session.
@@ -102,7 +104,7 @@ def _hadoop(glob: str, spark: SparkSession) -> Iterator[tuple[str, int, int]]:
     jvm = spark._jvm
     assert jvm is not None
     path = jvm.org.apache.hadoop.fs.Path(glob)
-    system = path.getFileSystem(spark._jsc.hadoopConfiguration())  # type: ignore[attr-defined]
+    system = path.getFileSystem(spark._jsc.hadoopConfiguration())
     for status in system.globStatus(path) or []:
         yield status.getPath().toString(), status.getLen(), status.getModificationTime()
 

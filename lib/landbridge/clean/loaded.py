@@ -12,6 +12,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from landbridge.clean.files import LogFile, signature
 from landbridge.lake.lake import Lake
@@ -27,7 +28,9 @@ class Loaded:
     @classmethod
     def read(cls, lake: Lake) -> Loaded:
         """Read the notes of `clean` from the ledger, of all days and generations."""
-        records = {(day, told[0], told[1]) for notes in notes_of(lake, "clean") for day, told in notes.get("files", {}).items()}
+        records = {
+            (day, told[0], told[1]) for notes in notes_of(lake, "clean") for day, told in notes.get("files", {}).items()
+        }
         return cls(frozenset(records), lake.digests("events"))
 
     def is_current(self, day: dt.date, files: Iterable[LogFile], recipe: str) -> bool:
@@ -36,7 +39,7 @@ class Loaded:
         return digest is not None and (day.isoformat(), signature(files, recipe), digest) in self.records
 
 
-def notes_of(lake: Lake, step: str) -> list[dict[str, object]]:
+def notes_of(lake: Lake, step: str) -> list[dict[str, Any]]:
     """The notes of all runs of a step, in no particular order."""
     if not lake.exists("ledger"):
         return []

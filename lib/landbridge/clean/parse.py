@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -55,7 +57,7 @@ def parse(rows: DataFrame, config: Config) -> DataFrame:
 
 
 def require(rows: DataFrame) -> DataFrame:
-    """Flag `missing:<column>` on rows that no rule removed and that lack a required value: the last net before `events`."""
+    """Flag `missing:<column>` on rows that no rule removed and that lack a required value: the last net."""
     lacking = {f"missing:{name}": ~F.col(REMOVED) & _lacks(name, kind) for name, kind in REQUIRED_COLUMNS.items()}
     return flag(rows, lacking)
 
@@ -68,13 +70,9 @@ def flag(rows: DataFrame, broken: Mapping[str, Column], always: bool = False) ->
     whole = F.lit(True) if always else F.col(CORRUPT).isNull()
     flags = {f"{BROKE}{name}": whole & F.coalesce(condition, F.lit(False)) for name, condition in broken.items()}
     rows = rows.withColumns(flags)
-    removed = [F.col(REMOVED)] if REMOVED in rows.columns else []
-    for name in flags:
-        removed.append(F.col(f"`{name}`"))
-    every = removed[0]
-    for condition in removed[1:]:
-        every = every | condition
-    return rows.withColumn(REMOVED, every)
+    before = [REMOVED] if REMOVED in rows.columns else []
+    removed = (F.col(f"`{name}`") for name in (*before, *flags))
+    return rows.withColumn(REMOVED, reduce(or_, removed))
 
 
 def rules_of(rows: DataFrame, prefix: str) -> list[str]:

@@ -20,7 +20,9 @@ _CSV = {"header": "true", "enforceSchema": "false", "escape": '"'}
 
 
 def read_raw(spark: SparkSession, data: Data, files: Sequence[LogFile]) -> DataFrame:
-    """Return every row of the files: the declared columns as text, `__corrupt` (a line that does not parse), `__file` and `__ds`.
+    """Return every row of the files: the declared columns as text, `__corrupt`, `__file` and `__ds`.
+
+    `__corrupt` holds a line that does not parse, and is null everywhere else.
 
     Pseudonyms are made here, before anything else sees the columns.
     """
@@ -29,8 +31,12 @@ def read_raw(spark: SparkSession, data: Data, files: Sequence[LogFile]) -> DataF
     rows = _parquet(spark, reader, paths) if reader.format == "parquet" else _text(spark, reader, paths)
     place = F.col("_metadata.file_path")
     tail = tail_pattern(reader)
-    rows = rows.select(*map(_named, reader.header), F.col(CORRUPT), F.regexp_extract(place, tail, 0).alias(FILE),
-                       F.to_date(F.regexp_extract(place, tail, 1)).alias(DAY))
+    rows = rows.select(
+        *map(_named, reader.header),
+        F.col(CORRUPT),
+        F.regexp_extract(place, tail, 0).alias(FILE),
+        F.to_date(F.regexp_extract(place, tail, 1)).alias(DAY),
+    )
     return rows if data.pseudonyms is None else _pseudonymous(rows, data.pseudonyms)
 
 
@@ -42,18 +48,30 @@ def explain_failure(error: BaseException, reader: Reader) -> DataError:
     if "header" in text and "schema" in text.lower():
         header = re.search(r"[Hh]eader: ([^\n]*)", text)
         there = f", found {header[1].strip()}" if header else ""
-        return DataError(f"{file}: its header is not the declared one{there}; data.reader.header says {', '.join(reader.header)}: "
-                         "put the right file there, or change the header and data.columns")
+        return DataError(
+            f"{file}: its header is not the declared one{there}; data.reader.header says {', '.join(reader.header)}: "
+            "put the right file there, or change the header and data.columns"
+        )
     if "EOFException" in text or "Unexpected end" in text:
-        return DataError(f"{file}: ends in the middle of its compressed data; fetch the file again, then run the same command")
-    if "ZipException" in text or "not a gzip" in text or "incorrect header check" in text or "incorrect data check" in text or "Invalid" in text and "gz" in text.lower():
+        return DataError(
+            f"{file}: ends in the middle of its compressed data; fetch the file again, then run the same command"
+        )
+    if any(sign in text for sign in ("ZipException", "not a gzip", "incorrect header check", "incorrect data check")):
         return DataError(f"{file}: is not the compressed file its name says; fetch it again, then run the same command")
-    return DataError(f"{file}: cannot be cleaned: {complaint(error)}; mend the file, or the expression of data.columns or data.rules that fails on it")
+    return DataError(
+        f"{file}: cannot be cleaned: {complaint(error)}; "
+        "mend the file, or the expression of data.columns or data.rules that fails on it"
+    )
 
 
 def _text(spark: SparkSession, reader: Reader, paths: list[str]) -> DataFrame:
     schema = StructType([StructField(name, StringType()) for name in (*reader.header, CORRUPT)])
-    options = {**(_CSV if reader.format == "csv" else {}), **reader.options, "mode": "PERMISSIVE", "columnNameOfCorruptRecord": CORRUPT}
+    options = {
+        **(_CSV if reader.format == "csv" else {}),
+        **reader.options,
+        "mode": "PERMISSIVE",
+        "columnNameOfCorruptRecord": CORRUPT,
+    }
     return spark.read.format(reader.format).schema(schema).options(**options).load(paths)
 
 
@@ -61,7 +79,10 @@ def _parquet(spark: SparkSession, reader: Reader, paths: list[str]) -> DataFrame
     rows = spark.read.options(**reader.options).parquet(*paths)
     absent = [name for name in reader.header if name not in rows.columns]
     if absent:
-        raise DataError(f"{paths[0]}: lacks the declared columns {', '.join(absent)}; it has {', '.join(rows.columns)}: change data.reader.header")
+        raise DataError(
+            f"{paths[0]}: lacks the declared columns {', '.join(absent)}; "
+            f"it has {', '.join(rows.columns)}: change data.reader.header"
+        )
     return rows.withColumn(CORRUPT, F.lit(None).cast("string"))
 
 

@@ -68,8 +68,7 @@ def _changed(rows: DataFrame, name: str, column: str, condition: Column, value: 
     kind = rows.schema[column].dataType
     rows = rows.withColumn("__value", F.when(~F.col(REMOVED) & condition, value.cast(kind)))
     hit = F.col("__value").isNotNull()
-    rows = rows.withColumns({column: F.coalesce("__value", F.col(column)),
-                             f"{CHANGED}{name}": hit})
+    rows = rows.withColumns({column: F.coalesce("__value", F.col(column)), f"{CHANGED}{name}": hit})
     return rows.drop("__value", "__quantiles")
 
 
@@ -81,7 +80,8 @@ def _is_missing(rows: DataFrame, column: str) -> Column:
 def _with_quantiles(rows: DataFrame, column: str, shares: list[float], by: list[str]) -> DataFrame:
     """Add `__quantiles`, exact (interpolated) quantiles of the day and `by` over the rows not removed.
 
-    Over whole days they are aggregated and joined, so that a day need not fit into one task; by key a window does it in one pass.
+    Over whole days they are aggregated and joined, so that a day need not fit into one task; by key a window does it
+    in one pass.
     """
     quantiles = F.percentile(F.when(~F.col(REMOVED), F.col(column).cast("double")), shares)
     if by:
@@ -92,7 +92,10 @@ def _with_quantiles(rows: DataFrame, column: str, shares: list[float], by: list[
 
 def _between_neighbours(column: Column, by: list[str]) -> Column:
     """Linear in time between the nearest known values of the day and `by`; the one there is where there is only one."""
-    known = F.when(~F.col(REMOVED) & column.isNotNull(), F.struct(F.unix_micros("ts").alias("at"), column.cast("double").alias("is")))
+    known = F.when(
+        ~F.col(REMOVED) & column.isNotNull(),
+        F.struct(F.unix_micros("ts").alias("at"), column.cast("double").alias("is")),
+    )
     before = _nearest(known, by, [F.col("ts"), F.col(HASH), F.col(OCCURRENCE)])
     # Backwards, because a frame that begins at the row and ends with the partition costs the square of its length.
     after = _nearest(known, by, [F.col("ts").desc(), F.col(HASH).desc(), F.col(OCCURRENCE).desc()])

@@ -29,8 +29,8 @@ from landbridge.clean.parse import (
 )
 from landbridge.clean.read import DAY, FILE, explain_failure, read_raw
 from landbridge.clean.rules import apply_rules
-from landbridge.config.days import days_of
 from landbridge.config.data import Reader
+from landbridge.config.days import days_of
 from landbridge.config.schema import Config
 from landbridge.errors import DataError, LandbridgeError
 from landbridge.lake.expressions import expression
@@ -53,7 +53,9 @@ def run(night: Night) -> Outcome:
     night.say(f"loading {len(fresh)} {'day' if len(fresh) == 1 else 'days'}, {min(fresh)} to {max(fresh)}")
     counts = _load(night, spark_lake, fresh)
     digests = night.lake.digests("events")
-    signatures = {day.isoformat(): [signature(found, made_by), digests.get(day, "")] for day, found in sorted(fresh.items())}
+    signatures = {
+        day.isoformat(): [signature(found, made_by), digests.get(day, "")] for day, found in sorted(fresh.items())
+    }
     night.say(counts.sentence())
     return Outcome(notes={"files": signatures, **counts.notes(), "missing": missing}, metrics=counts.metrics())
 
@@ -81,8 +83,13 @@ def quarantine_of(rows: DataFrame) -> DataFrame:
     """The rows that a rule removed, as the table `quarantine` has them."""
     broken = (F.when(F.col(f"`{BROKE}{name}`"), F.lit(name)) for name in sorted(rules_of(rows, BROKE)))
     return rows.where(F.col(REMOVED)).select(
-        F.col(DAY).alias("ds"), F.col(FILE).alias("file"), F.col(HASH).alias("row_hash"),
-        F.col(OCCURRENCE).alias("occurrence"), F.col(RAW).alias("raw"), F.array_compact(F.array(*broken)).alias("rules"))
+        F.col(DAY).alias("ds"),
+        F.col(FILE).alias("file"),
+        F.col(HASH).alias("row_hash"),
+        F.col(OCCURRENCE).alias("occurrence"),
+        F.col(RAW).alias("raw"),
+        F.array_compact(F.array(*broken)).alias("rules"),
+    )
 
 
 def _load(night: Night, lake: SparkLake, fresh: Mapping[dt.date, Sequence[LogFile]]) -> Counts:
@@ -107,15 +114,29 @@ def _write(night: Night, lake: SparkLake, rows: DataFrame, days: Sequence[dt.dat
     # Rebalanced by day: about a file a day, more for a day that is too large for one task.
     events = events_of(rows)
     ordered = events.hint("rebalance", "ds").sortWithinPartitions("ds", "scenario", "ts", "event_id")
-    lake.replace("quarantine", quarantine_of(rows).hint("rebalance", "ds").sortWithinPartitions("ds", "file", "row_hash", "occurrence"),
-                 where, night.fingerprint)
+    lake.replace(
+        "quarantine",
+        quarantine_of(rows).hint("rebalance", "ds").sortWithinPartitions("ds", "file", "row_hash", "occurrence"),
+        where,
+        night.fingerprint,
+    )
     lake.replace("events", ordered, where, night.fingerprint)
     since = days[0]
     everything = _with_others(lake, events, days)
-    for name, key, attributes in (("items", "item_id", night.config.data.items), ("users", "user_id", night.config.data.users)):
-        columns = {attribute: expression(everything, sql, f"{night.config.name}.yaml: data.{name}.{attribute}") for attribute, sql in attributes.items()}
-        changed = changes(everything, lake.table(name), since, key, columns).coalesce(1).sortWithinPartitions(key, "valid_from")
-        # replaceWhere and not MERGE: what follows from the loaded days is known whole, and rows that no longer follow must go.
+    for name, key, attributes in (
+        ("items", "item_id", night.config.data.items),
+        ("users", "user_id", night.config.data.users),
+    ):
+        columns = {
+            attribute: expression(everything, sql, f"{night.config.name}.yaml: data.{name}.{attribute}")
+            for attribute, sql in attributes.items()
+        }
+        changed = (
+            changes(everything, lake.table(name), since, key, columns)
+            .coalesce(1)
+            .sortWithinPartitions(key, "valid_from")
+        )
+        # replaceWhere and not MERGE: what follows from the days is known whole, and rows that no longer follow must go.
         lake.replace(name, changed, f"valid_from >= DATE '{since}'", night.fingerprint)
 
 
@@ -128,17 +149,27 @@ def _with_others(lake: SparkLake, events: DataFrame, days: Sequence[dt.date]) ->
     return own.unionByName(lake.table("events").where(F.col("ds").isin(later)))
 
 
-def _missing(night: Night, files: Mapping[dt.date, Sequence[LogFile]], loaded: Loaded, expected: Sequence[dt.date]) -> list[str]:
-    """Stop where the file of ds is not there; warn of earlier ones. What was loaded once stays when its file is gone."""
+def _missing(
+    night: Night, files: Mapping[dt.date, Sequence[LogFile]], loaded: Loaded, expected: Sequence[dt.date]
+) -> list[str]:
+    """Stop where the file of ds is not there; warn of earlier ones. What was loaded stays when its file is gone."""
     absent = [day for day in expected if day not in files]
     lost = [day for day in absent if day not in loaded.digests]
     if night.ds in lost:
-        raise DataError(f"there is no file of {night.ds}: {expected_path(night.config, night.ds)} was expected; put it there and run the same command, "
-                        "or declare the day in data.reader.closed if there is none")
+        raise DataError(
+            f"there is no file of {night.ds}: {expected_path(night.config, night.ds)} was expected; "
+            "put it there and run the same command, "
+            "or declare the day in data.reader.closed if there is none"
+        )
     if not files and not loaded.digests:
-        raise DataError(f"there is no file up to {night.ds}: {night.config.data.reader.path} matches nothing; correct data.reader.path or first_day")
+        raise DataError(
+            f"there is no file up to {night.ds}: {night.config.data.reader.path} matches nothing; "
+            "correct data.reader.path or first_day"
+        )
     if lost:
-        night.say(f"warning: no file of {_listing(lost)}; the night goes on without; a file that comes later is loaded then")
+        night.say(
+            f"warning: no file of {_listing(lost)}; the night goes on without; a file that comes later is loaded then"
+        )
     gone = [day for day in absent if day in loaded.digests]
     if gone:
         night.say(f"warning: the file of {_listing(gone)} is gone; what was loaded from it stays")
@@ -167,4 +198,11 @@ def _inputs(night: Night) -> Mapping[str, str]:
     return {night.config.data.reader.path: signature(every, "")}
 
 
-CLEAN = Step("clean", reads=(), writes=("events", "quarantine", "items", "users"), sections=("data", "days"), run=run, inputs=_inputs)
+CLEAN = Step(
+    "clean",
+    reads=(),
+    writes=("events", "quarantine", "items", "users"),
+    sections=("data", "days"),
+    run=run,
+    inputs=_inputs,
+)

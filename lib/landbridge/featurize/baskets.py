@@ -1,4 +1,4 @@
-"""Events of one user and one moment are a basket: they do not see each other, and everything before is seen by all of them.
+"""Events of one user and one moment are a basket: they do not see each other, and all of them see what was before.
 
 Working on baskets instead of events makes "before" a matter of time and not of rows, and one history serves all
 events of a basket.
@@ -16,7 +16,6 @@ from landbridge.config.science import Running
 from landbridge.lake.expressions import expression
 
 HISTORY = ("item_id", "scenario", "event_type", "outcome", "ts")
-_KINDS = ("sum", "min", "max")
 
 
 def baskets(events: DataFrame, config: Config) -> DataFrame:
@@ -29,13 +28,26 @@ def baskets(events: DataFrame, config: Config) -> DataFrame:
     features = config.features
     had = F.coalesce(_configured(events, config, features.had, "had").cast("boolean"), F.lit(False))
     columns = {name: F.col(name) for name in ("event_id", *HISTORY)} | {"had": had}
-    columns |= {f"item_{name}": _configured(events, config, sql, f"item.{name}").try_cast("double") for name, sql in features.item.items()}
-    columns |= {f"running_{name}": _configured(events, config, _sql(rule), f"running.{name}").try_cast("double") for name, rule in features.running.items()}
+    columns |= {
+        f"item_{name}": _configured(events, config, sql, f"item.{name}").try_cast("double")
+        for name, sql in features.item.items()
+    }
+    columns |= {
+        f"running_{name}": _configured(events, config, _sql(rule), f"running.{name}").try_cast("double")
+        for name, rule in features.running.items()
+    }
     collected = F.array_sort(F.collect_list(F.struct(*(value.alias(name) for name, value in columns.items()))))
     grouped = events.groupBy("user_id", "ts").agg(F.min("ds").alias("ds"), collected.alias("events"))
     own = {f"running_{name}": _folded(name, rule) for name, rule in features.running.items()}
     latest = F.slice("events", F.greatest(F.size("events") - features.history + 1, F.lit(1)), features.history)
-    return grouped.select("user_id", "ts", "ds", "events", F.transform(latest, _remembered).alias("history"), *(value.alias(name) for name, value in own.items()))
+    return grouped.select(
+        "user_id",
+        "ts",
+        "ds",
+        "events",
+        F.transform(latest, _remembered).alias("history"),
+        *(value.alias(name) for name, value in own.items()),
+    )
 
 
 def as_of(found: DataFrame, base: DataFrame, config: Config) -> DataFrame:
@@ -51,8 +63,8 @@ def as_of(found: DataFrame, base: DataFrame, config: Config) -> DataFrame:
     Returns
     -------
     DataFrame
-        Baskets and base rows (those have no `events`) with `before_history`, `before_<name>`, the same after the basket as
-        `after_history`, `after_<name>`, and `is_last`, true on a user's last row.
+        Baskets and base rows (those have no `events`) with `before_history`, `before_<name>`, the same after the basket
+        as `after_history`, `after_<name>`, and `is_last`, true on a user's last row.
     """
     rows = base.unionByName(found, allowMissingColumns=True).withColumn("is_new", F.col("events").isNotNull())
     # The last L baskets hold the last L events, so a window of L rows is enough however long a user has been here.
@@ -60,7 +72,7 @@ def as_of(found: DataFrame, base: DataFrame, config: Config) -> DataFrame:
     recent, all_before = user.rowsBetween(-config.features.history, -1), user.rowsBetween(Window.unboundedPreceding, -1)
     before: dict[str, Column] = {"before_history": _last(F.flatten(F.collect_list("history").over(recent)), config)}
     for name, rule in config.features.running.items():
-        before[f"before_{name}"] = _aggregate(rule)(f"running_{name}").over(all_before)
+        before[f"before_{name}"] = _aggregate(rule, f"running_{name}").over(all_before)
     rows = rows.withColumns({**before, "is_last": F.lead("is_new").over(user).isNull()})
     after = {"after_history": _last(F.concat("before_history", "history"), config)}
     for name, rule in config.features.running.items():
@@ -102,8 +114,10 @@ def _sql(rule: Running) -> str:
     return str(rule.sum or rule.min or rule.max)
 
 
-def _aggregate(rule: Running) -> object:
-    return F.sum if rule.sum is not None else F.min if rule.min is not None else F.max
+def _aggregate(rule: Running, column: str) -> Column:
+    if rule.sum is not None:
+        return F.sum(column)
+    return F.min(column) if rule.min is not None else F.max(column)
 
 
 def _folded(name: str, rule: Running) -> Column:

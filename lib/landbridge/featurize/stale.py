@@ -1,9 +1,9 @@
 """Which days have to be featurized, and from which earlier state.
 
 An example depends on its own day and on every day before it. So each day of events has a chain: a hash of the
-recipe and of the content of all days up to and with it. The ledger's notes of former nights say from which chain a day of
-`examples`, or a partition of `user_state`, was made, and the digest of the partition that came of it. A day is current when
-one of these records agrees with both the events and the table of now; no order among the records is needed.
+recipe and of the content of all days up to and with it. The ledger's notes of former nights say from which chain a day
+of `examples`, or a partition of `user_state`, was made, and the digest of the partition that came of it. A day is
+current when one of these records agrees with both the events and the table of now; their order does not matter.
 Where the ledger has no record, the day is made again, which changes nothing but time.
 """
 
@@ -70,8 +70,10 @@ def notes_of(lake: Lake, todo: Stale, ds: dt.date) -> dict[str, Any]:
     """What the ledger has to remember of this night: per day made anew, its chain and the digest of its partition."""
     made = lake.digests("examples")
     anew = [] if todo.since is None else [day for day in todo.chains if todo.since <= day]
-    return {"examples": {day.isoformat(): [todo.chains[day], made.get(day, "")] for day in anew},
-            "user_state": {ds.isoformat(): [todo.chain_at(ds), lake.digests("user_state").get(ds, "")]}}
+    return {
+        "examples": {day.isoformat(): [todo.chains[day], made.get(day, "")] for day in anew},
+        "user_state": {ds.isoformat(): [todo.chain_at(ds), lake.digests("user_state").get(ds, "")]},
+    }
 
 
 def _chains(lake: Lake, config: Config, ds: dt.date) -> dict[dt.date, str]:
@@ -88,7 +90,9 @@ def _records(lake: Lake, table: str) -> set[tuple[dt.date, str, str]]:
         return set()
     rows = lake.read("ledger", columns=["step", "notes"]).to_pylist()
     notes = [json.loads(row["notes"]) for row in rows if row["step"] == "featurize"]
-    return {(dt.date.fromisoformat(day), told[0], told[1]) for note in notes for day, told in note.get(table, {}).items()}
+    return {
+        (dt.date.fromisoformat(day), told[0], told[1]) for note in notes for day, told in note.get(table, {}).items()
+    }
 
 
 def _hash(text: str) -> str:

@@ -27,11 +27,22 @@ def daily_statistics(events: DataFrame, config: Config) -> DataFrame:
     told += [_told(f"user.{name}", F.lit(""), F.col(name)) for name in config.features.user]
     rows = events.select("ds", "scenario", F.explode(F.array(*told)).alias("told")).select("ds", "scenario", "told.*")
     exact, square = F.col("x").try_cast(_EXACT), (F.col("x") * F.col("x")).try_cast(_EXACT)
-    sums = rows.withColumns({"x": exact, "xx": F.when(exact.isNotNull(), square)}).groupBy("ds", "feature", "scenario", "value").agg(
-        F.count_if(F.col("counts") & F.col("x").isNotNull()).alias("count"), F.sum("x").alias("sum"), F.sum("xx").alias("sum_squares"))
+    sums = (
+        rows.withColumns({"x": exact, "xx": F.when(exact.isNotNull(), square)})
+        .groupBy("ds", "feature", "scenario", "value")
+        .agg(
+            F.count_if(F.col("counts") & F.col("x").isNotNull()).alias("count"),
+            F.sum("x").alias("sum"),
+            F.sum("xx").alias("sum_squares"),
+        )
+    )
     return sums.where(F.col("sum").isNotNull()).withColumn("sum_squares", F.coalesce("sum_squares", F.lit(0)))
 
 
 def _told(feature: str, value: Column, x: Column, counts: Column | None = None) -> Column:
-    return F.struct(F.lit(feature).alias("feature"), value.alias("value"), x.cast("double").alias("x"),
-                    (F.lit(True) if counts is None else counts).alias("counts"))
+    return F.struct(
+        F.lit(feature).alias("feature"),
+        value.alias("value"),
+        x.cast("double").alias("x"),
+        (F.lit(True) if counts is None else counts).alias("counts"),
+    )

@@ -24,13 +24,15 @@ from landbridge.step import Night, Outcome, Step
 
 
 def run(night: Night) -> Outcome:
-    """Featurize the days whose events, or events before them, changed; then write the state of every user at the end of ds."""
+    """Featurize the days that changed or follow one that changed; then write every user's state at the end of ds."""
     todo = stale(night.lake, night.config, night.ds)
     if todo.since is None and todo.state_is_current:
         night.say("every day is featurized already")
         return Outcome(notes=notes_of(night.lake, todo, night.ds))
-    night.say(f"examples {f'from {todo.since} on' if todo.since else 'are current'}; user state "
-              f"{f'continues that of {todo.base}' if todo.base else 'from the first event on'}")
+    night.say(
+        f"examples {f'from {todo.since} on' if todo.since else 'are current'}; user state "
+        f"{f'continues that of {todo.base}' if todo.base else 'from the first event on'}"
+    )
     lake = night.spark_lake()
     with _explained():
         rows = history_of(lake, night.config, night.ds, todo.base).persist()
@@ -45,7 +47,7 @@ def run(night: Night) -> Outcome:
 
 
 def history_of(lake: SparkLake, config: Config, ds: dt.date, base: dt.date | None) -> DataFrame:
-    """Baskets of the days after `base` up to ds with what was before each, and the states of `base`, as `baskets.as_of` returns them."""
+    """Baskets of the days after `base` up to ds, with what was before each, and the states of `base`."""
     events = lake.table("events").where(F.col("ds") <= F.lit(ds))
     if base is not None:
         events = events.where(F.col("ds") > F.lit(base))
@@ -63,7 +65,11 @@ def _write_days(night: Night, lake: SparkLake, rows: DataFrame, since: dt.date) 
     events = events_of(rows, night.config, since)
     fresh = new_values(events, lake.table("vocabulary"))
     lake.append("vocabulary", fresh.coalesce(1), night.fingerprint)
-    statistics = daily_statistics(events, night.config).hint("rebalance", "ds").sortWithinPartitions("ds", "feature", "scenario", "value")
+    statistics = (
+        daily_statistics(events, night.config)
+        .hint("rebalance", "ds")
+        .sortWithinPartitions("ds", "feature", "scenario", "value")
+    )
     lake.replace_days("statistics", statistics, since, night.ds, night.fingerprint)
     lake.replace_days("examples", examples_of(rows, night.config, since), since, night.ds, night.fingerprint)
 
@@ -75,7 +81,16 @@ def _explained() -> Iterator[None]:
     except LandbridgeError:
         raise
     except (PySparkException, Py4JError) as error:
-        raise DataError(f"the events cannot be featurized: {complaint(error)}; correct the expression of `features` that fails on them") from error
+        raise DataError(
+            f"the events cannot be featurized: {complaint(error)}; "
+            "correct the expression of `features` that fails on them"
+        ) from error
 
 
-FEATURIZE = Step("featurize", reads=("events",), writes=("vocabulary", "statistics", "examples", "user_state"), sections=("data", "features"), run=run)
+FEATURIZE = Step(
+    "featurize",
+    reads=("events",),
+    writes=("vocabulary", "statistics", "examples", "user_state"),
+    sections=("data", "features"),
+    run=run,
+)

@@ -22,7 +22,11 @@ def new_values(events: DataFrame, known: DataFrame) -> DataFrame:
         The vocabulary so far.
     """
     pairs = F.array(*(F.struct(F.lit(field).alias("field"), F.col(field).alias("value")) for field in FIELDS))
-    every = events.select("ds", F.explode(pairs).alias("pair")).groupBy("pair.field", "pair.value").agg(F.min("ds").alias("since"))
+    every = (
+        events.select("ds", F.explode(pairs).alias("pair"))
+        .groupBy("pair.field", "pair.value")
+        .agg(F.min("ds").alias("since"))
+    )
     fresh = every.join(known.select("field", "value"), ["field", "value"], "left_anti")
     # Rank within the day plus the values of the days before: no window is ever as long as the vocabulary.
     by_day = fresh.groupBy("field", "since").agg(F.count("*").alias("n"))
@@ -30,5 +34,11 @@ def new_values(events: DataFrame, known: DataFrame) -> DataFrame:
     offsets = by_day.select("field", "since", F.coalesce(F.sum("n").over(earlier), F.lit(0)).alias("offset"))
     top = known.groupBy("field").agg(F.max("id").alias("top"))
     rank = F.row_number().over(Window.partitionBy("field", "since").orderBy("value"))
-    numbered = fresh.withColumn("rank", rank).join(F.broadcast(offsets), ["field", "since"]).join(F.broadcast(top), ["field"], "left")
-    return numbered.select("field", "value", (F.coalesce("top", F.lit(0)) + F.col("offset") + F.col("rank")).alias("id"), "since")
+    numbered = (
+        fresh.withColumn("rank", rank)
+        .join(F.broadcast(offsets), ["field", "since"])
+        .join(F.broadcast(top), ["field"], "left")
+    )
+    return numbered.select(
+        "field", "value", (F.coalesce("top", F.lit(0)) + F.col("offset") + F.col("rank")).alias("id"), "since"
+    )

@@ -22,7 +22,9 @@ def expression(rows: DataFrame, sql: str, key: str) -> Column:
         rows.select(column)
     except PySparkException as error:
         known = ", ".join(name for name in rows.columns if not name.startswith("__"))
-        raise ConfigError(f"{key}: the expression `{sql}` does not work: {complaint(error)}; columns here: {known}") from None
+        raise ConfigError(
+            f"{key}: the expression `{sql}` does not work: {complaint(error)}; columns here: {known}"
+        ) from None
     return column
 
 
