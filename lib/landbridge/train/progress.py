@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-INTERVAL = 1.0
+INTERVAL = 5.0
 """Seconds between two lines that a person is shown."""
 
 
