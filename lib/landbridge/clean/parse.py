@@ -30,9 +30,11 @@ def identify(raw: DataFrame, header: list[str]) -> DataFrame:
     """
     columns = [F.col(f"`{name}`") for name in (*header, CORRUPT)]
     marked = (F.coalesce(F.concat(F.lit("="), column), F.lit("")) for column in columns)
-    rows = raw.withColumns({HASH: F.sha2(F.concat_ws("\x1f", *marked), 256), RAW: F.struct(*columns)})
     copies = Window.partitionBy(DAY, HASH).orderBy(FILE)
-    return rows.withColumn(OCCURRENCE, F.row_number().over(copies) - 1)
+    rows = raw.withColumn(HASH, F.sha2(F.concat_ws("\x1f", *marked), 256))
+    rows = rows.withColumn(OCCURRENCE, F.row_number().over(copies) - 1)
+    # Only now, or every value would go through the shuffle twice.
+    return rows.withColumn(RAW, F.struct(*columns))
 
 
 def parse(rows: DataFrame, config: Config) -> DataFrame:

@@ -35,6 +35,7 @@ from landbridge.config.schema import Config
 from landbridge.errors import DataError, LandbridgeError
 from landbridge.lake.expressions import expression
 from landbridge.lake.spark import SparkLake
+from landbridge.lake.together import together
 from landbridge.step import Night, Outcome, Step
 
 
@@ -110,34 +111,34 @@ def _load(night: Night, lake: SparkLake, fresh: Mapping[dt.date, Sequence[LogFil
 
 
 def _write(night: Night, lake: SparkLake, rows: DataFrame, days: Sequence[dt.date]) -> None:
+    """Write all four tables, each in one commit."""
     where = f"ds IN ({', '.join(f'DATE {day.isoformat()!r}' for day in days)})"
-    # Rebalanced by day: about a file a day, more for a day that is too large for one task.
-    events = events_of(rows)
-    ordered = events.hint("rebalance", "ds").sortWithinPartitions("ds", "scenario", "ts", "event_id")
-    lake.replace(
-        "quarantine",
-        quarantine_of(rows).hint("rebalance", "ds").sortWithinPartitions("ds", "file", "row_hash", "occurrence"),
-        where,
-        night.fingerprint,
-    )
-    lake.replace("events", ordered, where, night.fingerprint)
-    since = days[0]
+    events, quarantine = events_of(rows), quarantine_of(rows)
     everything = _with_others(lake, events, days)
-    for name, key, attributes in (
-        ("items", "item_id", night.config.data.items),
-        ("users", "user_id", night.config.data.users),
-    ):
-        columns = {
-            attribute: expression(everything, sql, f"{night.config.name}.yaml: data.{name}.{attribute}")
-            for attribute, sql in attributes.items()
-        }
-        changed = (
-            changes(everything, lake.table(name), since, key, columns)
-            .coalesce(1)
-            .sortWithinPartitions(key, "valid_from")
-        )
-        # replaceWhere and not MERGE: what follows from the days is known whole, and rows that no longer follow must go.
-        lake.replace(name, changed, f"valid_from >= DATE '{since}'", night.fingerprint)
+    together(
+        lambda: lake.replace(
+            "quarantine", _by_day(quarantine, "file", "row_hash", "occurrence"), where, night.fingerprint
+        ),
+        lambda: lake.replace("events", _by_day(events, "scenario", "ts", "event_id"), where, night.fingerprint),
+        lambda: _write_changes(night, lake, everything, days[0], "items", "item_id", night.config.data.items),
+    )
+    _write_changes(night, lake, everything, days[0], "users", "user_id", night.config.data.users)
+
+
+def _by_day(rows: DataFrame, *order: str) -> DataFrame:
+    """Rebalanced by day: about a file a day, more for a day that is too large for one task."""
+    return rows.hint("rebalance", "ds").sortWithinPartitions("ds", *order)
+
+
+def _write_changes(
+    night: Night, lake: SparkLake, events: DataFrame, since: dt.date, name: str, key: str, attributes: Mapping[str, str]
+) -> None:
+    where = f"{night.config.name}.yaml: data.{name}"
+    columns = {attribute: expression(events, sql, f"{where}.{attribute}") for attribute, sql in attributes.items()}
+    changed = changes(events, lake.table(name), since, key, columns)
+    # replaceWhere and not MERGE: what follows from the days is known whole, and rows that no longer follow must go.
+    ordered = changed.hint("rebalance").sortWithinPartitions(key, "valid_from")
+    lake.replace(name, ordered, f"valid_from >= DATE '{since}'", night.fingerprint)
 
 
 def _with_others(lake: SparkLake, events: DataFrame, days: Sequence[dt.date]) -> DataFrame:

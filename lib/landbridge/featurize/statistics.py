@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -9,6 +11,9 @@ from landbridge.config.schema import Config
 
 # Decimals add up to the same sum in every order, doubles do not; a value beyond them counts as missing.
 _EXACT = "decimal(38,9)"
+_ROW = (
+    "ds date, scenario string, value string, feature string, count bigint, sum decimal(38,9), sum_squares decimal(38,9)"
+)
 
 
 def daily_statistics(events: DataFrame, config: Config) -> DataFrame:
@@ -22,27 +27,38 @@ def daily_statistics(events: DataFrame, config: Config) -> DataFrame:
     events
         Columns ds, scenario, item_id, outcome, had, item_<name>, and the user features.
     """
-    told = [_told("item", F.col("item_id"), F.col("outcome"), F.col("had"))]
-    told += [_told(f"item.{name}", F.col("item_id"), F.col(f"item_{name}")) for name in config.features.item]
-    told += [_told(f"user.{name}", F.lit(""), F.col(name)) for name in config.features.user]
-    rows = events.select("ds", "scenario", F.explode(F.array(*told)).alias("told")).select("ds", "scenario", "told.*")
-    exact, square = F.col("x").try_cast(_EXACT), (F.col("x") * F.col("x")).try_cast(_EXACT)
-    sums = (
-        rows.withColumns({"x": exact, "xx": F.when(exact.isNotNull(), square)})
-        .groupBy("ds", "feature", "scenario", "value")
-        .agg(
-            F.count_if(F.col("counts") & F.col("x").isNotNull()).alias("count"),
-            F.sum("x").alias("sum"),
-            F.sum("xx").alias("sum_squares"),
+    had = F.when(F.col("had"), F.col("outcome"))
+    of_items = {"item": (F.col("outcome"), had)}
+    of_items |= {f"item.{name}": (F.col(f"item_{name}"), F.col(f"item_{name}")) for name in config.features.item}
+    of_users = {f"user.{name}": (F.col(name), F.col(name)) for name in config.features.user}
+    items = _sums(events.withColumn("value", F.col("item_id")), of_items)
+    return items.unionByName(_sums(events.withColumn("value", F.lit("")), of_users))
+
+
+def _sums(events: DataFrame, told: Mapping[str, tuple[Column, Column]]) -> DataFrame:
+    """Return statistics by day, scenario and value of each feature, told as what is summed and what is counted.
+
+    All features are summed side by side in one pass, and set one below the other afterwards, when there are few rows.
+    """
+    if not told:
+        return events.sparkSession.createDataFrame([], _ROW)
+    sums = []
+    for position, (x, counted) in enumerate(told.values()):
+        exact = x.cast("double").try_cast(_EXACT)
+        square = F.when(exact.isNotNull(), (x.cast("double") * x.cast("double")).try_cast(_EXACT))
+        sums += [
+            F.count(F.when(exact.isNotNull(), counted)).alias(f"count{position}"),
+            F.sum(exact).alias(f"sum{position}"),
+            F.sum(square).alias(f"squares{position}"),
+        ]
+    rows = events.groupBy("ds", "scenario", "value").agg(*sums)
+    each = (
+        F.struct(
+            F.lit(name).alias("feature"),
+            F.col(f"count{position}").alias("count"),
+            F.col(f"sum{position}").alias("sum"),
+            F.coalesce(F.col(f"squares{position}"), F.lit(0)).alias("sum_squares"),
         )
+        for position, name in enumerate(told)
     )
-    return sums.where(F.col("sum").isNotNull()).withColumn("sum_squares", F.coalesce("sum_squares", F.lit(0)))
-
-
-def _told(feature: str, value: Column, x: Column, counts: Column | None = None) -> Column:
-    return F.struct(
-        F.lit(feature).alias("feature"),
-        value.alias("value"),
-        x.cast("double").alias("x"),
-        (F.lit(True) if counts is None else counts).alias("counts"),
-    )
+    return rows.select("ds", "scenario", "value", F.inline(F.array(*each))).where(F.col("sum").isNotNull())

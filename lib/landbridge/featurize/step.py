@@ -20,6 +20,7 @@ from landbridge.featurize.statistics import daily_statistics
 from landbridge.featurize.vocabulary import new_values
 from landbridge.lake.expressions import complaint
 from landbridge.lake.spark import SparkLake
+from landbridge.lake.together import together
 from landbridge.step import Night, Outcome, Step
 
 
@@ -63,15 +64,15 @@ def _base(lake: SparkLake, base: dt.date | None) -> DataFrame:
 def _write_days(night: Night, lake: SparkLake, rows: DataFrame, since: dt.date) -> None:
     """Write vocabulary, statistics and examples of the days from `since` to ds."""
     events = events_of(rows, night.config, since)
-    fresh = new_values(events, lake.table("vocabulary"))
-    lake.append("vocabulary", fresh.coalesce(1), night.fingerprint)
-    statistics = (
-        daily_statistics(events, night.config)
-        .hint("rebalance", "ds")
-        .sortWithinPartitions("ds", "feature", "scenario", "value")
+    fresh = new_values(events, lake.table("vocabulary")).hint("rebalance", "field").sortWithinPartitions("field", "id")
+    statistics = daily_statistics(events, night.config)
+    ordered = statistics.hint("rebalance", "ds").sortWithinPartitions("ds", "feature", "scenario", "value")
+    examples = examples_of(rows, night.config, since)
+    together(
+        lambda: lake.append("vocabulary", fresh, night.fingerprint),
+        lambda: lake.replace_days("statistics", ordered, since, night.ds, night.fingerprint),
+        lambda: lake.replace_days("examples", examples, since, night.ds, night.fingerprint),
     )
-    lake.replace_days("statistics", statistics, since, night.ds, night.fingerprint)
-    lake.replace_days("examples", examples_of(rows, night.config, since), since, night.ds, night.fingerprint)
 
 
 @contextmanager
