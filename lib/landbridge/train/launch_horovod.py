@@ -16,7 +16,7 @@ def horovod_command(train: Train, worker: list[str]) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "horovod.runner.launch",
+        "horovod.runner.launch" if train.hosts else "landbridge.train.loopback",
         "-np",
         str(train.processes),
         "-H",
