@@ -37,7 +37,9 @@ def refused(conf: Path, profile: str = "local", *overrides: str) -> str:
 
 
 @pytest.mark.parametrize("profile", sorted(path.stem for path in (ROOT / "conf" / "profiles").glob("*.yaml")))
-def test_the_configurations_of_the_repository_are_valid(profile: str) -> None:
+def test_the_configurations_of_the_repository_are_valid(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LANDBRIDGE_ROOT", "LANDBRIDGE_WORK", "MLFLOW_TRACKING_URI"):
+        monkeypatch.setenv(name, "/shared")
     assert load(RETAIL, profile).name == "online_retail"
 
 

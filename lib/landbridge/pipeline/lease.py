@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
-from deltalake import CommitProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from landbridge.errors import LakeError, LockedError
@@ -52,14 +52,28 @@ def leased(lake: Lake, command: str, wait: float = 0.0, seconds: float = SECONDS
     finally:
         done.set()
         heart.join()
-        if _is(holder_of(lake), mine):
-            _swap(lake, None)
+        read = _read(lake)
+        if _is(read.holder, mine):
+            _swap(lake, read, None)
 
 
 def holder_of(lake: Lake) -> Holder | None:
     """Return who holds the lease, expired or not, or None."""
-    rows = lake.read("lease").to_pylist() if lake.exists("lease") else []
-    return Holder(**rows[0]) if rows else None
+    return _read(lake).holder if lake.exists("lease") else None
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The table as it was read: a commit on top of this very version, or none."""
+
+    table: DeltaTable
+    holder: Holder | None
+
+
+def _read(lake: Lake) -> _Read:
+    table = lake.delta("lease")
+    rows = lake.pinned(lease=table.version()).read("lease").to_pylist()
+    return _Read(table, Holder(**rows[0]) if rows else None)
 
 
 def _take(lake: Lake, command: str, wait: float, seconds: float) -> Holder:
@@ -67,11 +81,11 @@ def _take(lake: Lake, command: str, wait: float, seconds: float) -> Holder:
     deadline = time.monotonic() + wait
     name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     while True:
-        held = holder_of(lake)
-        now = _now()
+        read, now = _read(lake), _now()
+        held = read.holder
         if held is None or held.expires <= now:
             mine = Holder(name, command, now, now + dt.timedelta(seconds=seconds))
-            if _swap(lake, mine) and _is(holder_of(lake), mine):
+            if _swap(lake, read, mine):
                 return mine
         if time.monotonic() >= deadline:
             held = held or holder_of(lake)
@@ -92,21 +106,22 @@ def _beat(lake: Lake, mine: Holder, seconds: float, done: threading.Event) -> No
     """Renew until `done`; a renewal that fails is tried again at the next beat, and the lease lasts three."""
     while not done.wait(seconds / 3):
         try:
-            if _is(holder_of(lake), mine):
-                _swap(lake, Holder(mine.holder, mine.command, mine.since, _now() + dt.timedelta(seconds=seconds)))
+            read = _read(lake)
+            if _is(read.holder, mine):
+                _swap(lake, read, Holder(mine.holder, mine.command, mine.since, _now() + dt.timedelta(seconds=seconds)))
         except (LakeError, OSError):
             continue
 
 
-def _swap(lake: Lake, new: Holder | None) -> bool:
-    """Put a row, or none, in the place of what was read last; False where another process was faster."""
+def _swap(lake: Lake, read: _Read, new: Holder | None) -> bool:
+    """Put a row, or none, in the place of what was read; False where another process was faster."""
     contract = lake.contract("lease")
     rows = [vars(new)] if new is not None else []
     table = pa.Table.from_pylist(rows, schema=arrow_schema(contract))
     # No retry: a commit that lost the race must fail, not be put on top of the winner's.
     only_once = CommitProperties(max_commit_retries=0)
     try:
-        write_deltalake(lake.delta("lease"), table, mode="overwrite", commit_properties=only_once)
+        write_deltalake(read.table, table, mode="overwrite", commit_properties=only_once)
     except DeltaError:
         return False
     return True
