@@ -15,6 +15,9 @@ from pydantic import BaseModel, ValidationError
 from landbridge.config.schema import Config
 from landbridge.errors import ConfigError
 
+_SECRET = frozenset({"key", "storage"})
+"""Keys whose values are secrets; no message shows them."""
+
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -135,11 +138,14 @@ def _explain(error: ValidationError, sources: Sequence[tuple[str | Path, Mapping
         )
         file = next((source for source, tree in sources if _reaches(tree, location)), last if location else everything)
         key = ".".join(str(part) for part in location) or "the whole"
-        found = (
-            "" if fault["type"] == "missing" or isinstance(fault["input"], Mapping) else f", found {fault['input']!r}"
-        )
-        lines.append(f"{file}: {key}: {_message(fault, location)}{found}")
+        told = "" if _is_untold(fault, location) else f", found {fault['input']!r}"
+        lines.append(f"{file}: {key}: {_message(fault, location)}{told}")
     return "\n".join(lines)
+
+
+def _is_untold(fault: Any, location: Sequence[Any]) -> bool:
+    """Whether what was found is not shown: there is nothing, it is a whole section, or it is a secret."""
+    return fault["type"] == "missing" or isinstance(fault["input"], Mapping) or not _SECRET.isdisjoint(location)
 
 
 def _reaches(tree: Any, location: Sequence[Any]) -> bool:
