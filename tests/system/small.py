@@ -65,8 +65,10 @@ def _write_conf(folder: Path, logs: Path) -> Path:
     local.update(root=str(folder / "var"))
     local["spark"]["driver_memory"] = "1g"
     local["spark"]["conf"].update(
-        {"spark.sql.shuffle.partitions": "2",
-         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"}
+        {
+            "spark.sql.shuffle.partitions": "2",
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
+        }
     )
     for name, train in {
         "local": {"launcher": "process", "processes": 1},
