@@ -37,7 +37,7 @@ def server(tmp_path: Path) -> Iterator[str]:
     """The address of a server with a store and artifacts of its own."""
     port = _free_port()
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    store = ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", str(tmp_path / "kept")]
+    store = ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", f"{tmp_path}/kept"]
     with (tmp_path / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [*command, *store], env=environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
