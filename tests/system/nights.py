@@ -65,7 +65,7 @@ class Place:
         return self.run("nightly", "--ds", str(ds), *words, code=code)
 
     def start(self, *words: str) -> Started:
-        return Started(self.command(*words))
+        return Started(self.command(*words), self.root.with_name(f"said-{time.monotonic_ns()}.out"))
 
     def config(self) -> Config:
         return load(self.conf, self.profile, [f"root={self.root}"])
@@ -97,8 +97,8 @@ class Place:
 class Started:
     """A running command, whose lines are kept in a file."""
 
-    def __init__(self, command: list[str]) -> None:
-        self.output = Path(os.environ.get("TMPDIR", "/tmp")) / f"landbridge-{os.getpid()}-{time.monotonic_ns()}.out"
+    def __init__(self, command: list[str], output: Path) -> None:
+        self.output = output
         with self.output.open("wb") as file:
             self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment(), cwd=ROOT)
 
