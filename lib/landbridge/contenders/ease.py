@@ -6,65 +6,55 @@ Equation 8 there: B = I - P diag(1 / diag(P)), P = (X'X + regularization I)^-1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from landbridge.contenders.base import Contender, View
-from landbridge.contenders.weights import Evidence, WeightsFitted, evidence
+from landbridge.contenders.base import View
+from landbridge.contenders.weights import Evidence, FromEvidence, WeightsFitted, evidence
 from landbridge.errors import TrainError
 
 _DOUBLE_UP_TO = 2_000
 
 
 @dataclass(frozen=True)
-class Ease(Contender):
+class Ease(FromEvidence):
     """Solves min ||X - X B||^2 + regularization ||B||^2 with diag(B) = 0, over the items that occur in the view.
 
     `across` is the weight of the other scenarios' evidence; None learns from the scenario alone. The matrix grows
     with the square of the items, so above `max_items` it is left out.
     """
 
+    stem: ClassVar[str] = "ease"
+
     regularization: float
     max_items: int
     across: float | None = None
 
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The published name."""
-        return "ease" if self.across is None else "ease_across"
-
-    @property
-    def crosses(self) -> bool:  # type: ignore[override]
-        """Whether it learns from other scenarios."""
-        return self.across is not None
-
-    @property
-    def pooled(self) -> bool:  # type: ignore[override]
-        """With weight one the evidence is the same for every scenario."""
-        return self.across == 1.0
-
     def left_out(self, view: View) -> str | None:
         """Say why it is left out: more items than the configuration allows."""
-        items = len(evidence(view, self.across).items)
-        if items <= self.max_items:
-            return None
-        allowed = f"contenders.ease.max_items {self.max_items}"
-        return f"{self.name} is left out for {view.scope}: {items} items are above {allowed}"
+        return self._too_large(view, evidence(view, self.across))
 
     def fit(self, view: View) -> WeightsFitted:
         """Invert the regularised Gram matrix P and return B = -P / diag(P), its diagonal zero."""
-        reason = self.left_out(view)
+        seen = evidence(view, self.across)
+        reason = self._too_large(view, seen)
         if reason is not None:
             raise TrainError(f"{reason}; raise it or do not fit this contender")
-        seen = evidence(view, self.across)
         inverse = _inverse(seen, self.regularization)
         weights = (inverse / -np.diag(inverse)).astype(np.float32)
         np.fill_diagonal(weights, 0)
         return WeightsFitted(seen.items, weights)
+
+    def _too_large(self, view: View, seen: Evidence) -> str | None:
+        items = len(seen.items)
+        if items <= self.max_items:
+            return None
+        allowed = f"contenders.ease.max_items {self.max_items}"
+        return f"{self.name} is left out for {view.scope}: {items} items are above {allowed}"
 
 
 def _inverse(seen: Evidence, regularization: float) -> NDArray[Any]:

@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from landbridge.contenders.base import Contender, View
-from landbridge.contenders.weights import WeightsFitted, evidence
+from landbridge.contenders.base import View
+from landbridge.contenders.weights import FromEvidence, WeightsFitted, evidence
 
 _BLOCK = 512
 
 
 @dataclass(frozen=True)
-class ItemItem(Contender):
+class ItemItem(FromEvidence):
     """Keeps the `neighbours` nearest items of every item, ties by item id.
 
     `across` is the weight of the other scenarios' evidence; None learns from the scenario alone.
     """
 
+    stem: ClassVar[str] = "item_item"
+
     neighbours: int
     across: float | None = None
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The published name."""
-        return "item_item" if self.across is None else "item_item_across"
-
-    @property
-    def crosses(self) -> bool:  # type: ignore[override]
-        """Whether it learns from other scenarios."""
-        return self.across is not None
-
-    @property
-    def pooled(self) -> bool:  # type: ignore[override]
-        """With weight one the evidence is the same for every scenario."""
-        return self.across == 1.0
 
     def fit(self, view: View) -> WeightsFitted:
         """Count pairs, divide by the norms, drop the diagonal, keep the nearest."""

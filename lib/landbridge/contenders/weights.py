@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from landbridge.contenders.base import ALL, Fitted, View
+from landbridge.contenders.base import ALL, Contender, Fitted, View
 from landbridge.feed.states import Catalogue, States
 
 
@@ -45,6 +45,29 @@ class Evidence:
         if self.own is None:
             return pooled
         return sp.csr_matrix(self.others * pooled + (1.0 - self.others) * (self.own.T @ self.own))
+
+
+class FromEvidence(Contender):
+    """A contender fitted on evidence: alone where `across` is None, else with the others' weighted by it."""
+
+    stem: ClassVar[str]
+    """The published name without what it learned from."""
+    across: float | None
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The published name."""
+        return self.stem if self.across is None else f"{self.stem}_across"
+
+    @property
+    def crosses(self) -> bool:  # type: ignore[override]
+        """Whether it learns from other scenarios."""
+        return self.across is not None
+
+    @property
+    def pooled(self) -> bool:  # type: ignore[override]
+        """With weight one the evidence is the same for every scenario."""
+        return self.across == 1.0
 
 
 def evidence(view: View, across: float | None) -> Evidence:

@@ -64,8 +64,8 @@ def contracts(config: Config) -> dict[str, Contract]:
         table.name: table
         for table in (
             _events(config),
-            _items(config),
-            _users(config),
+            _attributes("item", config.data.items),
+            _attributes("user", config.data.users),
             QUARANTINE,
             VOCABULARY,
             STATISTICS,
@@ -110,31 +110,18 @@ def _events(config: Config) -> Contract:
     )
 
 
-def _items(config: Config) -> Contract:
-    attributes = {name: Column("string", f"Configured: {sql}") for name, sql in config.data.items.items()}
+def _attributes(kind: str, configured: Mapping[str, str]) -> Contract:
+    """The table of a `kind`, item or user: what it is, as of a day."""
+    attributes = {name: Column("string", f"Configured: {sql}") for name, sql in configured.items()}
     return Contract(
-        "items",
-        "Items; a row when attributes change.",
+        f"{kind}s",
+        f"{kind.capitalize()}s; a row when attributes change.",
         {
-            "item_id": _required("string", "The item."),
+            f"{kind}_id": _required("string", f"The {kind}."),
             "valid_from": _required("date", "First day with these attributes."),
             **attributes,
         },
-        key=("item_id", "valid_from"),
-    )
-
-
-def _users(config: Config) -> Contract:
-    attributes = {name: Column("string", f"Configured: {sql}") for name, sql in config.data.users.items()}
-    return Contract(
-        "users",
-        "Users; a row when attributes change.",
-        {
-            "user_id": _required("string", "The user."),
-            "valid_from": _required("date", "First day with these attributes."),
-            **attributes,
-        },
-        key=("user_id", "valid_from"),
+        key=(f"{kind}_id", "valid_from"),
     )
 
 

@@ -82,10 +82,6 @@ class Tracker:
         self.metrics(step, [(name, float(value), 0) for name, value in measured if value is not None])
         self._try(lambda: self._end(step, outcome, dict(params or {}), dict(tags or {}), failed))
 
-    def artifact(self, path: Path, folder: str = "") -> None:
-        """Keep a file with the parent run."""
-        self._try(lambda: self._log_artifact(self.run_id, path, folder))
-
     def close(self, failed: bool = False) -> None:
         """Close the parent run."""
         self._try(lambda: self._terminate(self.run_id, failed))
@@ -135,14 +131,14 @@ class Tracker:
                 child.info.run_id, params=fresh[start : start + 100], tags=labels[start : start + 100]
             )
         for path in outcome.artifacts if outcome else ():
-            self._log_artifact(child.info.run_id, path, "")
+            self._log_artifact(child.info.run_id, path)
         self._terminate(child.info.run_id, failed)
 
-    def _log_artifact(self, run_id: str, path: Path, folder: str) -> None:
+    def _log_artifact(self, run_id: str, path: Path) -> None:
         if path.is_dir():
-            self._server().log_artifacts(run_id, str(path), "/".join(filter(None, (folder, path.name))))
+            self._server().log_artifacts(run_id, str(path), path.name)
         elif path.exists():
-            self._server().log_artifact(run_id, str(path), folder or None)
+            self._server().log_artifact(run_id, str(path))
 
     def _terminate(self, run_id: str, failed: bool) -> None:
         self._server().set_terminated(run_id, status="FAILED" if failed else "FINISHED")
