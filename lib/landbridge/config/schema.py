@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from landbridge.config.data import Data
 from landbridge.config.node import Name, Node
 from landbridge.config.place import Spark, Tracking, Train
+from landbridge.config.pointwise import Pointwise
 from landbridge.config.science import (
     Contenders,
     Evaluate,
@@ -32,6 +33,7 @@ class Config(Node):
     data: Data
     features: Features = Features()
     split: Split = Split()
+    pointwise: Pointwise | None = Field(None, description="There is no list to rank: every row is a question.")
     transfer: Transfer
     retriever: Retriever = Retriever()
     ranker: Ranker = Ranker()

@@ -35,8 +35,12 @@ class Features(Node):
 
 
 class Split(Node):
-    """Days at the end of what is known: first those for validation, then those for the test."""
+    """Days at the end of what is known: first those for validation, then those for the test; or declared parts."""
 
+    part: Sql | None = Field(
+        None,
+        description="Instead of days, over an event: 'train', 'validation' or 'test', or the number of a fold as text.",
+    )
     validation_days: int = Field(63, ge=1)
     test_days: int = Field(21, ge=1)
 

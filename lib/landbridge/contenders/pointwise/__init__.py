@@ -1,0 +1,1 @@
+"""Contenders of pointwise tasks: each gives a row a probability."""
