@@ -1,6 +1,7 @@
 # Installed as pyspark/conf/spark-env.sh, which Spark's launchers source: a spark-submit of this
-# environment runs its Python and finds its Java, whatever the PATH says.
-landbridge_venv=$(cd "${SPARK_HOME}/../../../.." && pwd)
+# environment runs its Python, finds its Java whatever the PATH says, and keeps Spark's chatter off the terminal.
+# (-P: SPARK_HOME may be the link that set-up puts beside spark-submit.)
+landbridge_venv=$(cd -P "${SPARK_HOME}/../../../.." && pwd)
 PYSPARK_PYTHON=${PYSPARK_PYTHON:-${landbridge_venv}/bin/python}
 
 # Set-up made java-home because it found no Java that runs Spark 4; one that JAVA_HOME names since
@@ -11,3 +12,6 @@ if [ -x "${landbridge_venv}/java-home/bin/java" ]; then
     fi
 fi
 unset landbridge_venv
+
+# The driver's log4j writes to a file (see deploy/log4j2.properties). What the caller gives comes later and wins.
+SPARK_SUBMIT_OPTS="-Dlog4j2.configurationFile=\"${SPARK_HOME}/conf/log4j2-driver.properties\" ${SPARK_SUBMIT_OPTS:-}"

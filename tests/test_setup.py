@@ -22,6 +22,8 @@ def checkout(tmp_path):
     """A checkout of nothing but what the set-up reads, and a PATH of nothing but the usual tools."""
     for name in ["requirements.lock", "pyproject.toml"]:
         shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(ROOT / "deploy" / "log4j2.properties", tmp_path / "deploy")
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "bin").mkdir()
     for tool in TOOLS:

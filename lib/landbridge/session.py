@@ -23,11 +23,15 @@ _DELTA = {
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.ui.showConsoleProgress": "false",
 }
+_LOG = "LANDBRIDGE_SPARK_LOG"
 _LOCAL = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
 
 def start(config: Config, log: Path) -> SparkSession:
-    """Return the Spark session, started if there is none; the JVM's chatter goes to the file `log`."""
+    """Return the Spark session, started if there is none; the JVM's chatter goes to the file `log`.
+
+    Under spark-submit the JVM is older than this process: what it says went to the file of deploy/log4j2.properties.
+    """
     _find_java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
@@ -69,9 +73,14 @@ def _find_java() -> None:
 
 @contextmanager
 def _to_file(log: Path) -> Iterator[None]:
-    """Send this process's standard error to a file for as long as the JVM is born, which then keeps it."""
+    """Send this process's standard error to a file for as long as the JVM is born, which then keeps it.
+
+    Its log4j is told of the same file, for where deploy/log4j2.properties is in force.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     sys.stderr.flush()
+    named = os.environ.get(_LOG)
+    os.environ[_LOG] = str(log.resolve())
     kept = os.dup(2)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 2)
@@ -82,3 +91,5 @@ def _to_file(log: Path) -> Iterator[None]:
         sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
+        del os.environ[_LOG]
+        os.environ.update({} if named is None else {_LOG: named})

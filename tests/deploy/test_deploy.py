@@ -36,7 +36,7 @@ def submit(tmp_path, *arguments):
     job.write_text(DELTA_JOB)
     defaults = ["--properties-file", str(DEPLOY / "spark-defaults.conf")]
     command = [str(BIN / "spark-submit"), *arguments, *defaults, str(job), str(tmp_path / "table")]
-    return run(command).stdout
+    return run(command, LANDBRIDGE_SPARK_LOG=str(tmp_path / "spark.log")).stdout
 
 
 def run(command, **environment):
@@ -142,7 +142,7 @@ def test_the_image_copies_files_that_exist_and_starts_our_command():
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(re.findall(r"^RUN make (\S+)", text, re.MULTILINE)) <= set(targets)
     # What the set-up needs must be in the image before it runs.
-    for needed in ["pyproject.toml", "requirements.lock", ".ci", "lib"]:
+    for needed in ["pyproject.toml", "requirements.lock", ".ci", "deploy/log4j2.properties", "lib"]:
         assert text.index(f" {needed} ") < text.index("RUN make setup")
 
 

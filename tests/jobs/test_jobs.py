@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.logs import CONF, HEADER, MONDAY, lines
 
 from landbridge.pipeline.steps import NAMES
 
 ROOT = Path(__file__).parents[2]
 JOBS = sorted((ROOT / "jobs").glob("*.py"))
+
+
+def submitted(name: str, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a job by spark-submit from a folder, as somebody does who has not activated the environment."""
+    command = [str(Path(sys.executable).parent / "spark-submit"), "--master", "local[1]", str(ROOT / "jobs" / name)]
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("SPARK_", "PYSPARK_", "LANDBRIDGE_"))
+    }
+    kept |= {"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": str(ROOT / "lib"), **environment}
+    return subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, timeout=250, cwd=folder, env=kept, check=False
+    )
+
+
+def told(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What stands on standard error, but for the line that a JVM with the module prints before anything can be set."""
+    vector = "WARNING: Using incubator modules: jdk.incubator.vector"
+    return [line for line in done.stderr.splitlines() if line != vector]
 
 
 def job(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -62,3 +82,27 @@ def test_a_wrong_configuration_is_exit_code_2_and_one_sentence() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("landbridge: --set: sead: is not a key here; did you mean seed?")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_submitted_job_prints_its_own_lines_only_and_spark_speaks_to_a_file(tmp_path: Path) -> None:
+    text = "\n".join(",".join(map(str, row)) for row in [HEADER, *lines(MONDAY)])
+    (tmp_path / f"{MONDAY}.csv.gz").write_bytes(gzip.compress(text.encode()))
+    small = [f"root={tmp_path / 'var'}", f"data.reader.path={tmp_path}/{{ds}}.csv.gz"]
+    small += [f"data.reader.first_day={MONDAY}", "spark.driver_memory=1g"]
+    placed = [word for pair in small for word in ("--set", pair)]
+    done = submitted("clean.py", tmp_path, "--conf", str(CONF), "--ds", str(MONDAY), *placed)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert told(done) == []
+    assert done.stdout.startswith(f"[1/1] clean: has not run for {MONDAY}\n")
+    assert all(line.startswith(("[1/1] clean: ", "      ")) for line in done.stdout.splitlines())
+    assert "INFO SparkContext: Running Spark version" in (tmp_path / "var" / "logs" / "spark.log").read_text()
+
+
+def test_a_submitted_job_names_what_is_wrong_and_nothing_else(tmp_path: Path) -> None:
+    log = tmp_path / "a folder" / "spark.log"
+    done = submitted("clean.py", tmp_path, "--ds", "yesterday", LANDBRIDGE_SPARK_LOG=str(log))
+    assert done.returncode == 2
+    assert told(done) == []
+    assert "yesterday is not a date" in done.stdout.splitlines()[-1]  # Spark hands both streams of Python on as one
+    assert not (tmp_path / "var").exists()
+    assert log.exists()
