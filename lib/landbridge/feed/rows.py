@@ -183,11 +183,12 @@ def _numeric(table: pa.Table, name: str) -> NDArray[np.float32]:
 
 def _tags(table: pa.Table, coding: Coding) -> sparse.csr_matrix:
     width = coding.size("tag")
+    shape = (int(table.num_rows), width)
     if "tags" not in table.column_names:
-        return sparse.csr_matrix((table.num_rows, width), dtype=np.float32)
+        return sparse.csr_matrix(shape, dtype=np.float32)
     lists = table["tags"].combine_chunks()
     lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
     tag = coding.encode("tag", pc.list_flatten(lists))
     row = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
-    pair = np.unique(row[tag > 0].astype(np.int64) * width + tag[tag > 0])
-    return sparse.csr_matrix((np.ones(len(pair), np.float32), np.divmod(pair, width)), shape=(table.num_rows, width))
+    pair: NDArray[np.int64] = np.unique(row[tag > 0].astype(np.int64) * width + tag[tag > 0])
+    return sparse.csr_matrix((np.ones(len(pair), np.float32), (pair // width, pair % width)), shape=shape)
