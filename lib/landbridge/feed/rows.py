@@ -183,9 +183,10 @@ def _numeric(table: pa.Table, name: str) -> NDArray[np.float32]:
 
 def _tags(table: pa.Table, coding: Coding) -> sparse.csr_matrix:
     width = coding.size("tag")
-    shape = (int(table.num_rows), width)
+    shape = (table.num_rows, width)
     if "tags" not in table.column_names:
-        return sparse.csr_matrix(shape, dtype=np.float32)
+        none: NDArray[np.int64] = np.zeros(0, np.int64)
+        return sparse.csr_matrix((np.zeros(0, np.float32), (none, none)), shape=shape)
     lists = table["tags"].combine_chunks()
     lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
     tag = coding.encode("tag", pc.list_flatten(lists))
