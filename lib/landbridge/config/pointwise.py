@@ -4,7 +4,38 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from landbridge.config.node import Name, Node, Sql
+from landbridge.config.node import Name, Node, Share, Sql
+
+
+class Logistic(Node):
+    """Logistic regression on one-hot categories and standardised numbers, means in the place of what is missing."""
+
+    inverse_penalty: float = Field(0.5, gt=0, description="C: the inverse of the weight of the squared penalty.")
+    iterations: int = Field(2000, ge=1)
+
+
+class Trees(Node):
+    """Gradient-boosted trees (LightGBM)."""
+
+    learning_rate: float = Field(0.06, gt=0)
+    iterations: int = Field(250, ge=1)
+    leaves: int = Field(15, ge=2)
+    l2: float = Field(1.0, ge=0)
+    min_rows: int = Field(20, ge=1, description="Rows of a leaf, at least.")
+    category_l2: float = Field(1.0, ge=0, description="The penalty in splits on categories.")
+    category_smoothing: float = Field(10.0, ge=0, description="Pulls the order of rare categories to the mean.")
+    pooling: Share | None = Field(
+        0.5,
+        description="Weight of the joint trees beside those of the scenario alone; null: the best on held-out rows.",
+    )
+
+
+class PointContenders(Node):
+    """The contenders of a pointwise task."""
+
+    names: list[str] | None = Field(None, description="Which take part; all of them when left out.")
+    logistic: Logistic = Logistic()
+    trees: Trees = Trees()
 
 
 class Pointwise(Node):
@@ -15,6 +46,7 @@ class Pointwise(Node):
     numbers: dict[Name, Sql] = Field(default_factory=dict, description="Numeric columns; null is missing.")
     categories: dict[Name, Sql] = Field(default_factory=dict, description="Text columns; null is missing.")
     tags: Sql | None = Field(None, description="An array of texts that belongs to the item, such as its genres.")
+    contenders: PointContenders = PointContenders()
 
     @model_validator(mode="after")
     def _distinct(self) -> Pointwise:

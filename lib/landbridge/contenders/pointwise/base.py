@@ -59,11 +59,19 @@ class PointFitted(ABC):
 
 
 class PointContender(ABC):
-    """A way to fit. `crosses`: it learns from other scenarios. `pooled`: one fit (scope ``*``) serves all scenarios."""
+    """A way to fit. `crosses`: it learns from other scenarios. `pooled`: one fit (scope ``*``) serves all scenarios.
+
+    `seeded`: another seed gives another fit, so a study repeats it. `holds_out`: it cannot do without `held_out` rows;
+    where the split has no validation part, a fold of the training rows is kept back for it.
+    `sections` are the keys of the configuration that it depends on beside the data's.
+    """
 
     name: str
     crosses: bool
     pooled: bool = False
+    seeded: bool = False
+    holds_out: bool = False
+    sections: tuple[str, ...] = ("pointwise.contenders", "transfer", "ranker")
 
     def left_out(self, view: PointView) -> str | None:
         """Return a sentence that says why it is not fitted on this view, or None; whoever fits asks first."""
