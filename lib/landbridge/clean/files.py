@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from pyspark.sql import SparkSession
 
-from landbridge.config.data import Reader
+from landbridge.config.reader import Reader
 from landbridge.config.schema import Config
 from landbridge.errors import DataError
 from landbridge.lake.expressions import expression
@@ -30,9 +31,12 @@ class LogFile:
 
 
 def tail_pattern(reader: Reader) -> str:
-    """Return a pattern of the end of a file's path, from the folder or name that holds {ds}; group 1 is the day."""
+    """Return a pattern of the end of a file's path, from the folder or name that holds {ds}; group 1 is the day.
+
+    Of a snapshot it is the name alone.
+    """
     parts = PurePosixPath(reader.path).parts
-    first = next(position for position, part in enumerate(parts) if "{ds}" in part)
+    first = next((position for position, part in enumerate(parts) if "{ds}" in part), len(parts) - 1)
     tail = re.escape("/".join(parts[first:])).replace(re.escape("{ds}"), _DAY)
     return tail.replace(r"\*", "[^/]*").replace(r"\?", "[^/]") + "$"
 
@@ -44,13 +48,39 @@ def find(
 
     A path with a scheme (``s3a://``) is listed through Hadoop, which needs the session.
     """
-    pattern = re.compile("(^|/)" + tail_pattern(config.data.reader).replace(_DAY, f"(?P<day>{_DAY[1:-1]})", 1))
+    reader = config.data.reader
+    if reader.is_snapshot:
+        day = reader.first_day
+        every = [LogFile(day, *told) for told in sorted(_listed(reader.path, spark))]
+        return {day: every} if every and since <= day <= until else {}
+    pattern = re.compile("(^|/)" + tail_pattern(reader).replace(_DAY, f"(?P<day>{_DAY[1:-1]})", 1))
     found: dict[dt.date, list[LogFile]] = {}
-    for path, size, modified in sorted(_listed(config.data.reader, spark)):
+    for path, size, modified in sorted(_listed(reader.path, spark)):
         match = pattern.search(path)
-        day = _day_of(match["day"]) if match else None
-        if day is not None and since <= day <= until:
-            found.setdefault(day, []).append(LogFile(day, path, size, modified))
+        named = _day_of(match["day"]) if match else None
+        if named is not None and since <= named <= until:
+            found.setdefault(named, []).append(LogFile(named, path, size, modified))
+    return found
+
+
+def find_lookups(config: Config, spark: SparkSession | None = None) -> dict[str, list[LogFile]]:
+    """Return the files of every lookup by its name; they belong to no day in particular.
+
+    Raises
+    ------
+    DataError
+        If there is no file of one.
+    """
+    found = {
+        name: [LogFile(config.data.reader.first_day, *told) for told in sorted(_listed(lookup.path, spark))]
+        for name, lookup in config.data.lookups.items()
+    }
+    for name, files in found.items():
+        if not files:
+            raise DataError(
+                f"there is no file of data.lookups.{name}: {config.data.lookups[name].path} matches nothing; "
+                "put it there, or correct the path"
+            )
     return found
 
 
@@ -65,11 +95,15 @@ def signature(files: Iterable[LogFile], recipe: str) -> str:
     return hashlib.sha256("\n".join([recipe, *told]).encode()).hexdigest()[:12]
 
 
-def recipe(config: Config) -> str:
-    """Hash of the section `data` and of this room's source files: a day cleaned by another recipe is cleaned again."""
+def recipe(config: Config, spark: SparkSession | None = None) -> str:
+    """Hash of the section `data`, the files of the lookups, and this room's source files.
+
+    A day cleaned by another recipe is cleaned again.
+    """
     sources = sorted(Path(__file__).parent.glob("*.py"))
     code = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
-    return hashlib.sha256(f"{code} {config.data.model_dump_json()}".encode()).hexdigest()[:12]
+    lookups = " ".join(signature(files, name) for name, files in find_lookups(config, spark).items())
+    return hashlib.sha256(f"{code} {config.data.model_dump_json()} {lookups}".encode()).hexdigest()[:12]
 
 
 def open_days(config: Config, since: dt.date, until: dt.date, spark: SparkSession) -> list[dt.date]:
@@ -81,19 +115,19 @@ def open_days(config: Config, since: dt.date, until: dt.date, spark: SparkSessio
     return sorted(row.ds for row in days.collect())
 
 
-def _listed(reader: Reader, spark: SparkSession | None) -> Iterator[tuple[str, int, int]]:
-    glob = reader.path.replace("{ds}", "????-??-??")
+def _listed(path: str, spark: SparkSession | None) -> Iterator[tuple[str, int, int]]:
+    glob = path.replace("{ds}", "????-??-??")
     if "://" not in glob:
         yield from _local(glob)
     elif spark is None:
-        raise DataError(f"{reader.path}: an object store is listed through Spark, and there is no session")
+        raise DataError(f"{path}: an object store is listed through Spark, and there is no session")
     else:
         yield from _hadoop(glob, spark)
 
 
 def _local(glob: str) -> Iterator[tuple[str, int, int]]:
-    parts = Path(glob).absolute().parts
-    fixed = next(position for position, part in enumerate(parts) if any(sign in part for sign in "*?["))
+    parts = Path(os.path.normpath(Path(glob).absolute())).parts
+    fixed = next((position for position, part in enumerate(parts) if any(sign in part for sign in "*?[")), -1)
     base = Path(*parts[:fixed])
     for path in base.glob("/".join(parts[fixed:])):
         stat = path.stat()

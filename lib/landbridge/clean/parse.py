@@ -10,8 +10,9 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
-from landbridge.clean.read import CORRUPT, DAY, FILE
+from landbridge.clean.read import CORRUPT, DAY, FILE, NUMBER, identity
 from landbridge.config.data import REQUIRED_COLUMNS
+from landbridge.config.reader import Reader
 from landbridge.config.schema import Config
 from landbridge.lake.expressions import expression
 
@@ -23,14 +24,14 @@ _TYPES = {"long": "bigint"}
 _OFFSET = r":[0-9.]+ ?(Z|UTC|[+-][0-9]{2}:?[0-9]{2})$"
 
 
-def identify(raw: DataFrame, header: list[str]) -> DataFrame:
+def identify(raw: DataFrame, reader: Reader) -> DataFrame:
     """Add `__raw` (the row as a struct), `__row_hash` and `__occurrence`, the copy number among equal rows of the day.
 
     The copies count from 0. Null and the empty text have different hashes.
     """
-    columns = [F.col(f"`{name}`") for name in (*header, CORRUPT)]
+    columns = [F.col(f"`{name}`") for name in identity(reader)]
     marked = (F.coalesce(F.concat(F.lit("="), column), F.lit("")) for column in columns)
-    copies = Window.partitionBy(DAY, HASH).orderBy(FILE)
+    copies = Window.partitionBy(DAY, HASH).orderBy(FILE, *([NUMBER] if reader.numbered else []))
     rows = raw.withColumn(HASH, F.sha2(F.concat_ws("\x1f", *marked), 256))
     rows = rows.withColumn(OCCURRENCE, F.row_number().over(copies) - 1)
     # Only now, or every value would go through the shuffle twice.
@@ -41,7 +42,8 @@ def parse(rows: DataFrame, config: Config) -> DataFrame:
     """Add the derived columns, in order, a flag for each built-in rule, and `__removed`.
 
     A derived column hides the file's column whose name differs from it in letter case alone. Built-in are
-    `duplicate`, `malformed` (then nothing else is looked at), `unparsed:<column>` and `wrong_day`.
+    `duplicate`, `malformed` (then nothing else is looked at), `unparsed:<column>` and `wrong_day`; of a snapshot, which
+    may hold any time before, a later day alone is a wrong one.
     """
     rows = flag(rows, {"duplicate": F.col(OCCURRENCE) > 0, "malformed": F.col(CORRUPT).isNotNull()}, always=True)
     for name, column in config.data.columns.items():
@@ -55,7 +57,8 @@ def parse(rows: DataFrame, config: Config) -> DataFrame:
         unparsed = value.isNull() & (F.trim(sql.cast("string")) != "") & F.col(CORRUPT).isNull()
         broke = F.coalesce(unparsed, F.lit(False))
         rows = rows.withColumns({name: value, f"{BROKE}unparsed:{name}": broke, REMOVED: F.col(REMOVED) | broke})
-    return flag(rows, {"wrong_day": local_day(F.col("ts"), config.data.time_zone) != F.col(DAY)})
+    day = local_day(F.col("ts"), config.data.time_zone)
+    return flag(rows, {"wrong_day": day > F.col(DAY) if config.data.reader.is_snapshot else day != F.col(DAY)})
 
 
 def require(rows: DataFrame) -> DataFrame:

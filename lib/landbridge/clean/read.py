@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from landbridge.clean.files import LogFile, tail_pattern
-from landbridge.config.data import Data, Pseudonyms, Reader
+from landbridge.config.data import Data, Pseudonyms
+from landbridge.config.reader import Explode, Reader, Source
 from landbridge.errors import DataError
 from landbridge.lake.expressions import complaint
 
 CORRUPT, FILE, DAY = "__corrupt", "__file", "__ds"
+NAME, POSITION, SIZE, NUMBER = "_file", "_pos", "_size", "_row"
+"""What the reader adds to the columns of the header, for expressions of the configuration."""
+_BLOCK, _AT = "__block", "__at"
 # A doubled quote is the convention of every spreadsheet; Spark's own default is a backslash.
 _CSV = {"header": "true", "enforceSchema": "false", "escape": '"'}
 
@@ -22,22 +26,47 @@ _CSV = {"header": "true", "enforceSchema": "false", "escape": '"'}
 def read_raw(spark: SparkSession, data: Data, files: Sequence[LogFile]) -> DataFrame:
     """Return every row of the files: the declared columns as text, `__corrupt`, `__file` and `__ds`.
 
-    `__corrupt` holds a line that does not parse, and is null everywhere else.
+    `__corrupt` holds a line that does not parse, and is null everywhere else. Beside these there are `_file`, and
+    `_row`, `_pos` and `_size` where the reader is configured to make them; where it makes a row of every element of a
+    list, those are the rows.
 
     Pseudonyms are made here, before anything else sees the columns.
     """
     reader = data.reader
-    paths = [file.path if "://" in file.path else f"file://{file.path}" for file in files]
-    rows = _parquet(spark, reader, paths) if reader.format == "parquet" else _text(spark, reader, paths)
+    rows = _files(spark, reader, [file.path for file in files])
     place = F.col("_metadata.file_path")
     tail = tail_pattern(reader)
+    day = F.lit(reader.first_day) if reader.is_snapshot else F.to_date(F.regexp_extract(place, tail, 1))
     rows = rows.select(
         *map(_named, reader.header),
         F.col(CORRUPT),
         F.regexp_extract(place, tail, 0).alias(FILE),
-        F.to_date(F.regexp_extract(place, tail, 1)).alias(DAY),
+        day.alias(DAY),
+        F.col("_metadata.file_name").alias(NAME),
+        *(
+            [F.col("_metadata.file_block_start").alias(_BLOCK), F.monotonically_increasing_id().alias(_AT)]
+            * reader.numbered
+        ),
     )
+    if reader.numbered:
+        rows = _numbered(rows, reader.header)
+    if reader.explode is not None:
+        rows = _exploded(rows, reader.explode)
     return rows if data.pseudonyms is None else _pseudonymous(rows, data.pseudonyms)
+
+
+def read_lookup(spark: SparkSession, source: Source, files: Sequence[LogFile]) -> DataFrame:
+    """Return the rows of files that are joined to the logs: the declared columns as text.
+
+    A line that does not parse fails the read.
+    """
+    rows = _files(spark, source, [file.path for file in files], mode="FAILFAST")
+    return rows.select(*map(_named, source.header))
+
+
+def identity(reader: Reader) -> list[str]:
+    """The columns that make a raw row: rows that agree in all of them are copies of each other."""
+    return [*reader.header, CORRUPT, *([NAME, POSITION] if reader.explode is not None else [])]
 
 
 def explain_failure(error: BaseException, reader: Reader) -> DataError:
@@ -64,30 +93,53 @@ def explain_failure(error: BaseException, reader: Reader) -> DataError:
     )
 
 
-def _text(spark: SparkSession, reader: Reader, paths: list[str]) -> DataFrame:
-    schema = StructType([StructField(name, StringType()) for name in (*reader.header, CORRUPT)])
+def _files(spark: SparkSession, source: Source, paths: list[str], mode: str = "PERMISSIVE") -> DataFrame:
+    places = [path if "://" in path else f"file://{path}" for path in paths]
+    return _parquet(spark, source, places) if source.format == "parquet" else _text(spark, source, places, mode)
+
+
+def _text(spark: SparkSession, source: Source, paths: list[str], mode: str) -> DataFrame:
+    schema = StructType([StructField(name, StringType()) for name in (*source.header, CORRUPT)])
     options = {
-        **(_CSV if reader.format == "csv" else {}),
-        **reader.options,
-        "mode": "PERMISSIVE",
+        **(_CSV if source.format == "csv" else {}),
+        **source.options,
+        "mode": mode,
         "columnNameOfCorruptRecord": CORRUPT,
     }
-    return spark.read.format(reader.format).schema(schema).options(**options).load(paths)
+    return spark.read.format(source.format).schema(schema).options(**options).load(paths)
 
 
-def _parquet(spark: SparkSession, reader: Reader, paths: list[str]) -> DataFrame:
-    rows = spark.read.options(**reader.options).parquet(*paths)
-    absent = [name for name in reader.header if name not in rows.columns]
+def _parquet(spark: SparkSession, source: Source, paths: list[str]) -> DataFrame:
+    rows = spark.read.options(**source.options).parquet(*paths)
+    absent = [name for name in source.header if name not in rows.columns]
     if absent:
         raise DataError(
             f"{paths[0]}: lacks the declared columns {', '.join(absent)}; "
-            f"it has {', '.join(rows.columns)}: change data.reader.header"
+            f"it has {', '.join(rows.columns)}: change the header"
         )
     return rows.withColumn(CORRUPT, F.lit(None).cast("string"))
 
 
 def _named(name: str) -> Column:
     return F.col(f"`{name}`").cast("string").alias(name)
+
+
+def _numbered(rows: DataFrame, header: list[str]) -> DataFrame:
+    """Add `_row`: how many different rows stand before this one in its file."""
+    order = [_BLOCK, _AT]
+    first = F.row_number().over(Window.partitionBy(FILE, *(f"`{name}`" for name in header)).orderBy(*order)) == 1
+    until_here = Window.partitionBy(FILE).orderBy(*order).rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    rows = rows.withColumn("__first", first.cast("long"))
+    return rows.withColumn(NUMBER, F.sum("__first").over(until_here) - 1).drop("__first", *order)
+
+
+def _exploded(rows: DataFrame, explode: Explode) -> DataFrame:
+    """Make a row of every element; a line without any is one row still, so that it is found in quarantine."""
+    elements = F.split(f"`{explode.column}`", rf"\Q{explode.separator}\E")
+    rows = rows.withColumns({"__elements": elements, SIZE: F.size(elements)})
+    each = F.posexplode_outer("__elements").alias(POSITION, "__element")
+    rows = rows.select("*", each).withColumn(explode.column, F.col("__element"))
+    return rows.drop("__elements", "__element")
 
 
 def _pseudonymous(rows: DataFrame, pseudonyms: Pseudonyms) -> DataFrame:

@@ -13,8 +13,9 @@ from pyspark.sql import functions as F
 
 from landbridge.clean.attributes import changes
 from landbridge.clean.audit import Counts, audit, count, observed
-from landbridge.clean.files import LogFile, expected_path, find, open_days, recipe, signature
+from landbridge.clean.files import LogFile, expected_path, find, find_lookups, open_days, recipe, signature
 from landbridge.clean.loaded import Loaded
+from landbridge.clean.lookups import with_lookups
 from landbridge.clean.parse import (
     BROKE,
     CHANGED,
@@ -29,8 +30,8 @@ from landbridge.clean.parse import (
 )
 from landbridge.clean.read import DAY, FILE, explain_failure, read_raw
 from landbridge.clean.rules import apply_rules
-from landbridge.config.data import Reader
 from landbridge.config.days import days_of
+from landbridge.config.reader import Reader
 from landbridge.config.schema import Config
 from landbridge.errors import DataError, LandbridgeError
 from landbridge.lake.expressions import expression
@@ -46,7 +47,7 @@ def run(night: Night) -> Outcome:
     files = find(config, days.first, night.ds, spark_lake.spark)
     loaded = Loaded.read(night.lake)
     missing = _missing(night, files, loaded, open_days(config, days.first, night.ds, spark_lake.spark))
-    made_by = recipe(config)
+    made_by = recipe(config, spark_lake.spark)
     fresh = {day: found for day, found in files.items() if not loaded.is_current(day, found, made_by)}
     if not fresh:
         night.say("every file is loaded already")
@@ -66,7 +67,7 @@ def cleaned(raw: DataFrame, config: Config) -> DataFrame:
 
     A row is an event exactly if it is not `__removed`; `__raw` is there only for what goes to quarantine.
     """
-    rows = parse(identify(raw, config.data.reader.header), config)
+    rows = parse(with_lookups(identify(raw, config.data.reader), config), config)
     rows = require(apply_rules(rows, config))
     garbled = F.contains(F.concat_ws("", *(F.col(RAW)[name] for name in config.data.reader.header)), F.lit("\ufffd"))
     told = F.when(F.col(REMOVED) | garbled, F.to_json(RAW))
@@ -157,10 +158,14 @@ def _missing(
     absent = [day for day in expected if day not in files]
     lost = [day for day in absent if day not in loaded.digests]
     if night.ds in lost:
+        or_closed = (
+            ""
+            if night.config.data.reader.is_snapshot
+            else ", or declare the day in data.reader.closed if there is none"
+        )
         raise DataError(
             f"there is no file of {night.ds}: {expected_path(night.config, night.ds)} was expected; "
-            "put it there and run the same command, "
-            "or declare the day in data.reader.closed if there is none"
+            f"put it there and run the same command{or_closed}"
         )
     if not files and not loaded.digests:
         raise DataError(
@@ -193,10 +198,15 @@ def _explained(reader: Reader) -> Iterator[None]:
 
 
 def _inputs(night: Night) -> Mapping[str, str]:
-    spark = None if "://" not in night.config.data.reader.path else night.spark_lake().spark
+    data = night.config.data
+    is_remote = any("://" in source.path for source in (data.reader, *data.lookups.values()))
+    spark = night.spark_lake().spark if is_remote else None
     found = find(night.config, days_of(night.config, night.ds).first, night.ds, spark)
     every = [file for files in found.values() for file in files]
-    return {night.config.data.reader.path: signature(every, "")}
+    lookups = {
+        data.lookups[name].path: signature(files, "") for name, files in find_lookups(night.config, spark).items()
+    }
+    return {data.reader.path: signature(every, ""), **lookups}
 
 
 CLEAN = Step(

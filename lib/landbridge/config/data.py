@@ -1,13 +1,13 @@
-"""The logs: reader, columns, cleaning rules."""
+"""The logs: what is read, the columns made of it, the cleaning rules."""
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Literal, Self
+from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from landbridge.config.node import ColumnType, Name, Node, Share, Sql
+from landbridge.config.reader import Lookup, Reader
 
 REQUIRED_COLUMNS = {
     "ts": "timestamp",
@@ -17,24 +17,6 @@ REQUIRED_COLUMNS = {
     "event_type": "string",
     "outcome": "double",
 }
-
-
-class Reader(Node):
-    """Where the daily files are and how they look."""
-
-    path: str = Field(description="Path or pattern of one day's files; {ds} is the date, as 2011-11-30.")
-    format: Literal["csv", "json", "parquet"] = "csv"
-    options: dict[str, str] = Field(default_factory=dict, description="Options of Spark's reader.")
-    header: list[str] = Field(min_length=1, description="The columns of a file, in order.")
-    first_day: dt.date = Field(description="The first day there is a file for.")
-    closed: Sql | None = Field(None, description="An expression over ds that is true on days without a file.")
-
-    @field_validator("path")
-    @classmethod
-    def _has_ds(cls, value: str) -> str:
-        if "{ds}" not in value:
-            raise ValueError("must contain {ds}, the place of the date")
-        return value
 
 
 class Pseudonyms(Node):
@@ -107,6 +89,7 @@ class Data(Node):
     """The logs and how they are cleaned."""
 
     reader: Reader
+    lookups: dict[Name, Lookup] = Field(default_factory=dict, description="Files joined to the logs, in this order.")
     time_zone: str = "UTC"
     columns: dict[Name, DerivedColumn]
     items: dict[Name, Sql] = Field(default_factory=dict)
@@ -129,6 +112,14 @@ class Data(Node):
             changed = rule.fill or rule.clip
             if changed and changed.column not in self.columns:
                 raise ValueError(f"rule {rule.name} changes {changed.column}, which is not among columns")
+        return self
+
+    @model_validator(mode="after")
+    def _lookups(self) -> Self:
+        taken = {name.lower() for name in (*self.reader.header, *self.columns)}
+        for name in self.lookups:
+            if name in taken:
+                raise ValueError(f"lookups.{name} has the name of a column; give it another one")
         return self
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from landbridge.config.schema import Config
+from landbridge.errors import ConfigError
 
 Fit = Literal["A", "B", "C"]
 FITS: tuple[Fit, ...] = ("A", "B", "C")
@@ -38,8 +39,19 @@ class Days:
 
 
 def days_of(config: Config, ds: dt.date) -> Days:
-    """Return the days of the night of `ds`."""
+    """Return the days of the night of `ds`.
+
+    Raises
+    ------
+    ConfigError
+        If the data is a snapshot of another day.
+    """
     first = config.data.reader.first_day
+    if config.data.reader.is_snapshot and ds != first:
+        raise ConfigError(
+            f"--ds {ds}: {config.data.reader.path} is a snapshot (there is no {{ds}} in data.reader.path), "
+            f"and all of it belongs to {first} (data.reader.first_day): run --ds {first}"
+        )
     if config.days is not None:
         first = max(first, ds - dt.timedelta(days=config.days - 1))
     validation_until = ds - dt.timedelta(days=config.split.test_days)

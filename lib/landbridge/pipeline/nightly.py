@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 
+from landbridge.config.days import days_of
 from landbridge.config.schema import Config
 from landbridge.errors import ConfigError
 from landbridge.pipeline.lock import locked
@@ -51,6 +52,7 @@ def nightly(
         raise ConfigError(
             f"--ds {ds}: the first day with data is {config.data.reader.first_day} (data.reader.first_day)"
         )
+    days_of(config, ds)
     preflight(config)
     from landbridge.tracking.run import Tracker
 
