@@ -1,0 +1,74 @@
+"""What a ranker of pointwise rows is, and how it is saved."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from landbridge.models.initial import initialise
+from landbridge.models.rankers.inputs import Inputs
+from landbridge.models.rankers.layers import Drop
+from landbridge.models.rankers.questions import Questions
+from landbridge.models.rankers.sizes import RankerSizes
+
+SPREAD = 0.1
+"""Standard deviation of fresh embeddings."""
+
+
+class PointRanker(nn.Module, ABC):
+    """Scores rows; rows do not see each other, and only the tower of a row's own scenario is computed for it."""
+
+    kind: ClassVar[str]
+    """The published name."""
+    with_scenario: ClassVar[bool] = True
+    """Whether the scenario is a feature."""
+
+    def __init__(self, sizes: RankerSizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.inputs = Inputs(sizes, self.with_scenario)
+
+    def forward(self, questions: Questions, drop: Drop | None = None) -> Tensor:
+        """Return logit_BK, a column a task; the first is the label's. A scenario beyond the vocabulary is unknown."""
+        hidden_BW, wide_BK = self.inputs(questions, drop)
+        known_B = questions.scenario_B < self.sizes.scenarios
+        read_BK = self.read(hidden_BW, torch.where(known_B, questions.scenario_B, 0), drop)
+        return torch.as_tensor(read_BK + wide_BK)
+
+    @abstractmethod
+    def read(self, hidden_BW: Tensor, scenario_B: Tensor, drop: Drop | None) -> Tensor:
+        """Return logit_BK of the input's vectors."""
+
+    def settle(self) -> None:
+        """Set weights that begin at something else than noise."""
+
+    def begin(self, seed: int) -> None:
+        """Fill the weights; the same seed gives the same ones."""
+        initialise(self, seed, SPREAD)
+        with torch.no_grad():
+            for name, weight in self.named_parameters():
+                if ".wide." in f".{name}":
+                    weight.zero_()
+            self.settle()
+
+
+def save_ranker(ranker: PointRanker, folder: Path) -> None:
+    """Write ranker.json and ranker.safetensors into an existing folder."""
+    tree = {"kind": ranker.kind, "sizes": ranker.sizes.to_json()}
+    (folder / "ranker.json").write_text(json.dumps(tree, indent=1, sort_keys=True), encoding="utf-8")
+    weights = {name: value.detach().cpu().contiguous() for name, value in ranker.state_dict().items()}
+    save_file(weights, folder / "ranker.safetensors")
+
+
+def load_ranker(folder: Path, kinds: dict[str, type[PointRanker]]) -> PointRanker:
+    """Read what `save_ranker` wrote."""
+    tree = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
+    ranker = kinds[tree["kind"]](RankerSizes.from_json(tree["sizes"]))
+    ranker.load_state_dict(load_file(folder / "ranker.safetensors"))
+    return ranker.eval()
