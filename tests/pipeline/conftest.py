@@ -11,7 +11,7 @@ import pytest
 
 from landbridge import config as configuration
 from landbridge.config.schema import Config
-from landbridge.pipeline.code import code_of
+from landbridge.code import code_of
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.pipeline.conftest import forget
 
-from landbridge.pipeline.code import code_of
+from landbridge.code import code_of
 
 
 def hashes(flow: Path) -> dict[str, str]:

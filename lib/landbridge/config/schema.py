@@ -24,6 +24,7 @@ from landbridge.config.science import (
     Split,
     Transfer,
 )
+from landbridge.config.study import Study
 
 
 class Config(Node):
@@ -42,6 +43,7 @@ class Config(Node):
     guard: Guard = Guard()
     evaluate: Evaluate = Evaluate()
     recommend: Recommend = Recommend()
+    study: Study = Study()
     seed: int = 17
     days: int | None = Field(None, ge=1, description="Only this many days up to ds are loaded.")
 

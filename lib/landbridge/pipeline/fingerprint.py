@@ -11,7 +11,7 @@ from typing import Any
 
 from landbridge.config.schema import Config
 from landbridge.errors import ConfigError, LakeError
-from landbridge.pipeline.code import code_of
+from landbridge.code import code_of
 from landbridge.pipeline.ledger import Ledger
 from landbridge.pipeline.steps import FILES
 from landbridge.step import Night, Step

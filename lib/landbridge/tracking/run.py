@@ -17,6 +17,7 @@ from landbridge.step import Outcome
 from landbridge.tracking.server import asked, client_of, experiment_of
 
 CONFIGURATION, DS, STEP = "landbridge.configuration", "landbridge.ds", "landbridge.step"
+KIND = "landbridge.kind"
 _PARENT = "mlflow.parentRunId"
 _MOST = 500
 _BUFFER = 400
@@ -42,9 +43,14 @@ class Tracker:
 
     @classmethod
     def open(
-        cls, config: Config, ds: dt.date, say: Callable[[str], None], tags: Mapping[str, str] | None = None
+        cls,
+        config: Config,
+        ds: dt.date,
+        say: Callable[[str], None],
+        tags: Mapping[str, str] | None = None,
+        kind: str = "",
     ) -> Tracker:
-        """Return the tracker of a night, with its parent run open.
+        """Return the tracker of a night, with its parent run open; `kind` names what is no night, such as a study.
 
         Raises
         ------
@@ -52,7 +58,7 @@ class Tracker:
             If the server cannot be used and the configuration requires it.
         """
         tracker = cls(config, say)
-        tracker._try(lambda: tracker._begin_night(ds, dict(tags or {})))
+        tracker._try(lambda: tracker._begin_night(ds, dict(tags or {}), kind))
         return tracker
 
     def begin(self, step: str) -> None:
@@ -86,12 +92,13 @@ class Tracker:
         """Close the parent run."""
         self._try(lambda: self._terminate(self.run_id, failed))
 
-    def _begin_night(self, ds: dt.date, tags: dict[str, str]) -> None:
+    def _begin_night(self, ds: dt.date, tags: dict[str, str], kind: str) -> None:
         self.client = client_of(self.config)
         self.experiment = asked(self.config, lambda: experiment_of(self._server(), self.config))
-        name = {CONFIGURATION: self.config.name, DS: ds.isoformat()}
+        # A night has no tag of a kind, so that those who look for nights by their tags find no studies.
+        name = {KIND if kind else CONFIGURATION: f"{kind} {self.config.name}".strip(), DS: ds.isoformat()}
         run = self._found(name) or self._server().create_run(
-            self.experiment, tags={**name, **tags}, run_name=f"{self.config.name} {ds}"
+            self.experiment, tags={**name, **tags}, run_name=f"{kind} {self.config.name} {ds}".strip()
         )
         self.run_id = run.info.run_id
         self._server().log_batch(self.run_id, tags=[RunTag(key, str(value)) for key, value in tags.items()])

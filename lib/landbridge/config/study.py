@@ -1,0 +1,50 @@
+"""A study: contenders times seeds, compared with a control; and what `landbridge tune` searches."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from landbridge.config.node import Node
+
+
+class Range(Node):
+    """What a key may be: between two bounds (whole numbers if both are whole), or one of some choices."""
+
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = Field(False, description="Drawn evenly in the logarithm.")
+    choices: list[bool | int | float | str] | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        bounds = self.low is not None and self.high is not None
+        if bounds == (self.choices is not None):
+            raise ValueError("needs either low and high or choices")
+        if self.low is not None and self.high is not None and (self.low > self.high or (self.log and self.low <= 0)):
+            raise ValueError("low must not be above high, and is above zero where log is true")
+        return self
+
+
+class Tune(Node):
+    """A search over keys of this configuration, judged on validation rows only."""
+
+    contender: str | None = Field(None, description="Which contender is tuned.")
+    trials: int = Field(30, ge=1)
+    keys: dict[str, Range] = Field(
+        default_factory=dict, description="By the key's path, as pointwise.contenders.trees.leaves."
+    )
+
+
+class Study(Node):
+    """What is compared, how often, and with what."""
+
+    ds: dt.date | None = Field(None, description="The day whose tables are studied; the first day when left out.")
+    seeds: list[int] = Field(default_factory=lambda: [0, 1, 2, 3, 4], min_length=1)
+    control: str | None = Field(None, description="What the others are compared with; the first when left out.")
+    contenders: list[str] | None = Field(None, description="Those studied; all when left out.")
+    validation: bool = Field(True, description="Whether the measure on validation rows is computed beside the test's.")
+    matrix: str | None = Field(None, description="The contender whose source x target gains --matrix measures.")
+    tune: Tune = Tune()

@@ -1,0 +1,151 @@
+"""What a study asks of a task: its trials, how one is run, and how the scores of one contender are measured.
+
+`PointStudy` is the protocol of pointwise tasks. A protocol of ranking tasks implements the same four functions; runner,
+store, table, plots and tracking are the same for both.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from landbridge.config.schema import Config
+from landbridge.errors import ConfigError
+
+ALL = "*"
+"""The name under which all scenarios together stand among the scenarios."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One fit and what it is judged on: `part` is ``test``, the number of a fold, or a window."""
+
+    contender: str
+    seed: int
+    part: str
+
+    def __str__(self) -> str:
+        return f"{self.contender}, seed {self.seed}, {self.part}"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a trial gives: one row for each judged row, with every column the table is made from.
+
+    Attributes
+    ----------
+    rows
+        Pointwise: example_id, user_id, scenario, label, fold, score, and what slices need. Ranking: user_id, scenario,
+        window, item_id, rank (from 0 in the full catalogue), catalogue (its size), score. The runner adds contender and
+        seed.
+    seconds
+        Of fitting and scoring the judged rows.
+    validation
+        The measure on held-out rows, all scenarios together; NaN where it was not asked for.
+    curve
+        (seconds, examples, measure on held-out rows) while it learned; empty where it does not learn in steps.
+    left_out
+        Why there are no rows, or why there are none of some scenarios.
+    """
+
+    rows: pa.Table | None
+    seconds: float
+    validation: float = float("nan")
+    curve: tuple[tuple[float, int, float], ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measure on some rows, and what each user does to it.
+
+    `influence_U` is the derivative of the value by the user's weight: resampling users changes the value by the sum of
+    (weight - 1) * influence to first order. `user_ids` are ascending.
+    """
+
+    value: float
+    user_ids: pa.StringArray
+    influence_U: NDArray[np.float64]
+    rows: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contender of a study: whether it learns from other scenarios, and whether seeds change it."""
+
+    name: str
+    crosses: bool
+    seeded: bool
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A further number: of a scenario (or all, ``*``) and a slice of its rows."""
+
+    scenario: str
+    slice: str
+    name: str
+    value: float
+    rows: int
+
+
+class Protocol(ABC):
+    """A task as a study sees it."""
+
+    config: Config
+    measure: str
+    """The name of the measure that the table is about: auc, or ndcg@10. Higher is better."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> Sequence[str]:
+        """The parts of each (contender, seed): its folds or windows, or ``test`` alone."""
+
+    @abstractmethod
+    def entries(self) -> Sequence[Entry]:
+        """All contenders there are, in the order of the table."""
+
+    @abstractmethod
+    def fingerprint(self, trial: Trial) -> Mapping[str, str]:
+        """Return all that the trial's scores depend on, name to hash: data, configuration, code."""
+
+    @abstractmethod
+    def run(self, trial: Trial) -> Scored:
+        """Fit and score."""
+
+    @abstractmethod
+    def measured(self, rows: pa.Table) -> Mapping[str, Measured]:
+        """Return the measure by scenario, and under ``*`` of all, of one contender's and seed's rows of all parts.
+
+        All contenders are judged on the same rows, so their users are the same.
+        """
+
+    def metrics(self, rows: pa.Table) -> Sequence[Metric]:
+        """Return further numbers of one contender's and seed's rows; not needed for the table."""
+        return ()
+
+    def matrix(self, contender: str) -> Protocol:
+        """Return the protocol whose contenders are the sources of knowledge for `contender`.
+
+        It has a contender ``alone`` for the control, ``all``, and one for each scenario as the only source.
+        """
+        raise ConfigError(f"there is no matrix of sources and targets for the task of {self.config.name}")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is kept of a trial beside its rows."""
+
+    fingerprint: Mapping[str, str]
+    seconds: float
+    validation: float
+    curve: tuple[tuple[float, int, float], ...] = ()
+    left_out: tuple[str, ...] = ()
+    rows: int = 0
+    extra: Mapping[str, Any] = field(default_factory=dict)
