@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from py4j.protocol import Py4JError
 from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
 from landbridge.config.schema import Config
-from landbridge.errors import ConfigError
+from landbridge.config.storage import s3a_settings
+from landbridge.errors import ConfigError, LakeError
+from landbridge.lake.expressions import complaint
 
 _DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -38,6 +41,7 @@ def start(config: Config, log: Path) -> SparkSession:
     submitted = SparkConf()
     settings = {
         **_DELTA,
+        **s3a_settings(config.storage),
         **config.spark.conf,
         "spark.app.name": f"landbridge {config.name}",
         "spark.driver.memory": config.spark.driver_memory,
@@ -54,7 +58,25 @@ def start(config: Config, log: Path) -> SparkSession:
         spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     logging.getLogger("py4j").setLevel(logging.WARNING)
+    if not config.is_local:
+        _has_s3a(spark, config.root)
     return spark
+
+
+def _has_s3a(spark: SparkSession, root: str) -> None:
+    """Refuse at once what would else be a stack of Java in the middle of the first step."""
+    jvm = spark._jvm
+    assert jvm is not None
+    try:
+        jvm.org.apache.hadoop.fs.Path(root).getFileSystem(spark._jsc.hadoopConfiguration())
+    except Py4JError as error:
+        if "ClassNotFound" not in str(error) and "NoClassDefFound" not in str(error):
+            raise LakeError(f"Spark cannot open {root}: {complaint(error)}") from error
+        hadoop = jvm.org.apache.hadoop.util.VersionInfo.getVersion()
+        raise ConfigError(
+            f"Spark cannot open {root}: it has no jars for object stores; run `make setup-s3`, or give spark-submit "
+            f"--packages org.apache.hadoop:hadoop-aws:{hadoop}"
+        ) from error
 
 
 def _find_java() -> None:

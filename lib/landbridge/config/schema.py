@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from landbridge.config.data import Data
 from landbridge.config.node import Name, Node
@@ -24,6 +23,7 @@ from landbridge.config.science import (
     Split,
     Transfer,
 )
+from landbridge.config.storage import checked_options, checked_root
 from landbridge.config.study import Study
 
 
@@ -53,11 +53,24 @@ class Config(Node):
         description="Folder of models, reports, logs and caches that driver and trainers share; default: the root.",
     )
     storage: dict[str, str] = Field(
-        default_factory=dict, repr=False, description="Options of the object store for delta-rs, from the environment."
+        default_factory=dict,
+        repr=False,
+        description="The object store: endpoint, region, and what else delta-rs knows; credentials come from the "
+        "environment.",
     )
     spark: Spark = Spark()
     train: Train = Train()
     tracking: Tracking = Tracking()
+
+    @field_validator("root")
+    @classmethod
+    def _is_a_place(cls, root: str) -> str:
+        return checked_root(root)
+
+    @field_validator("storage")
+    @classmethod
+    def _has_plain_names(cls, storage: dict[str, str]) -> dict[str, str]:
+        return checked_options(storage)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -91,4 +104,4 @@ class Config(Node):
     @property
     def is_local(self) -> bool:
         """Whether the root is a local folder."""
-        return re.match(r"^[a-z0-9]+://", self.root) is None
+        return "://" not in self.root

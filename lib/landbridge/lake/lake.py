@@ -24,6 +24,7 @@ from landbridge.config.schema import Config
 from landbridge.errors import LakeError
 from landbridge.lake.arrow import arrow_schema
 from landbridge.lake.contracts import Contract, contracts
+from landbridge.lake.store import flat, unreachable
 
 FINGERPRINT = "landbridge.fingerprint"
 
@@ -61,7 +62,10 @@ class Lake:
 
     def exists(self, name: str) -> bool:
         """Whether the table has been created."""
-        return DeltaTable.is_deltatable(self._uri(name), storage_options=self.config.storage)
+        try:
+            return DeltaTable.is_deltatable(self._uri(name), storage_options=self.config.storage)
+        except (DeltaError, OSError) as error:
+            raise LakeError(unreachable(self.config, error)) from None
 
     def delta(self, name: str) -> DeltaTable:
         """The table, at its pinned version if it has one."""
@@ -72,7 +76,7 @@ class Lake:
                 f"the table {name} does not exist at {self.path(name)}; run the step that writes it"
             ) from None
         except (DeltaError, OSError) as error:
-            raise LakeError(f"the table {name} at {self.path(name)} cannot be read: {error}") from None
+            raise LakeError(f"the table {name} at {self.path(name)} cannot be read: {flat(error)}") from None
 
     def version(self, name: str) -> int:
         """The table's version; -1 where it does not exist."""
@@ -168,17 +172,20 @@ class Lake:
         if self.exists(name):
             return
         contract = self.contract(name)
-        DeltaTable.create(
-            self._uri(name),
-            schema=arrow_schema(contract),
-            mode="ignore",
-            partition_by=list(contract.partition) or None,
-            name=name,
-            description=contract.comment,
-            configuration=dict(contract.properties),
-            storage_options=self.config.storage,
-            raise_if_key_not_exists=False,
-        )
+        try:
+            DeltaTable.create(
+                self._uri(name),
+                schema=arrow_schema(contract),
+                mode="ignore",
+                partition_by=list(contract.partition) or None,
+                name=name,
+                description=contract.comment,
+                configuration=dict(contract.properties),
+                storage_options=self.config.storage,
+                raise_if_key_not_exists=False,
+            )
+        except (DeltaError, OSError) as error:
+            raise LakeError(unreachable(self.config, error)) from None
 
     def _write(self, name: str, rows: pa.Table, mode: Any, predicate: str | None, fingerprint: str) -> int:
         rows = rows.select(list(self.contract(name).columns)).cast(arrow_schema(self.contract(name)))
@@ -193,7 +200,7 @@ class Lake:
             )
         except (DeltaError, OSError) as error:
             raise LakeError(
-                f"the table {name} at {self.path(name)} cannot be written: {error}; "
+                f"the table {name} at {self.path(name)} cannot be written: {flat(error)}; "
                 "free or unlock the place, then run the same command"
             ) from None
         return int(self.delta(name).version())

@@ -19,6 +19,7 @@ from deltalake.exceptions import DeltaError
 from landbridge.errors import LakeError, LockedError
 from landbridge.lake.arrow import arrow_schema
 from landbridge.lake.lake import Lake
+from landbridge.lake.store import unreachable
 
 SECONDS = 300.0
 """How long a lease lasts without a heartbeat; a third of it is the time between two heartbeats."""
@@ -124,6 +125,8 @@ def _swap(lake: Lake, read: _Read, new: Holder | None) -> bool:
         write_deltalake(read.table, table, mode="overwrite", commit_properties=only_once)
     except DeltaError:
         return False
+    except OSError as error:
+        raise LakeError(unreachable(lake.config, error)) from None
     return True
 
 

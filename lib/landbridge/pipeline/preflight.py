@@ -8,6 +8,7 @@ from pathlib import Path
 
 from landbridge.config.schema import Config
 from landbridge.errors import LakeError
+from landbridge.lake.lake import Lake
 
 FREE_GB = 1.0
 """Below this much free space a night does not begin."""
@@ -19,8 +20,10 @@ def preflight(config: Config) -> None:
     Raises
     ------
     LakeError
-        The place is read-only or full.
+        The place is read-only or full, or an object store does not answer.
     """
+    if not config.is_local:
+        Lake(config).exists("lease")
     folders = {config.folder} | ({Path(config.root)} if config.is_local else set())
     for folder in sorted(folders):
         _writable(folder)

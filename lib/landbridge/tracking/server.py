@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +23,8 @@ T = TypeVar("T")
 def client_of(config: Config) -> MlflowClient:
     """Return a client of the configuration's server; touches no global state of MLflow.
 
+    Where artifacts lie on an object store, the environment is told of its endpoint, which MLflow reads nowhere else.
+
     Raises
     ------
     TrackingError
@@ -32,6 +35,7 @@ def client_of(config: Config) -> MlflowClient:
         _knock(uri)
     elif uri.startswith("sqlite:"):
         _room_for(uri)
+        _reach_artifacts(config)
     return asked(config, lambda: _opened(uri))
 
 
@@ -75,6 +79,19 @@ def _artifacts(config: Config) -> str | None:
     if not config.is_local:
         return f"{config.root.replace('s3a://', 's3://')}/mlartifacts"
     return str(Path(config.root).resolve() / "mlartifacts")
+
+
+def _reach_artifacts(config: Config) -> None:
+    if config.is_local:
+        return
+    if find_spec("boto3") is None:
+        raise TrackingError(
+            f"MLflow cannot keep artifacts at {_artifacts(config)} without boto3: install landbridge[s3] "
+            "(`make setup` does), or name a server in tracking.uri"
+        )
+    for name, option in (("MLFLOW_S3_ENDPOINT_URL", "endpoint"), ("AWS_DEFAULT_REGION", "region")):
+        if option in config.storage:
+            os.environ.setdefault(name, config.storage[option])
 
 
 def _opened(uri: str) -> MlflowClient:
