@@ -5,14 +5,17 @@ PROFILE ?= local
 bin := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly quick test test-system check lock wheel clean
+.PHONY: help setup setup-s3 nightly quick test test-system check lock wheel clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  Variables: DS (a date, now $(DS)), CONF (now $(CONF)), PROFILE (now $(PROFILE))"
 
 setup: ## make .venv: pinned packages, Java where there is none, Delta's jars, Horovod
 	@.ci/setup
+
+setup-s3: ## the same, and the jars with which Spark reads and writes an object store (13 MB)
+	@.ci/setup --s3
 
 nightly: setup ## run the nightly for DS on the bundled retail data
 	@$(bin)/landbridge nightly --conf $(CONF) --profile $(PROFILE) --ds $(DS)
@@ -24,7 +27,7 @@ quick: ## the same on 60 days in one process, without Horovod: under three minut
 test: setup ## run the tests, but for the long lane
 	@$(bin)/python -m pytest tests --ignore=tests/system -m "not system"
 
-test-system: setup ## run the long lane: real processes, some of them killed
+test-system: setup-s3 ## run the long lane: real processes, some of them killed
 	@$(bin)/python -m pytest tests/system
 
 check: setup ## ruff, mypy --strict and the import linter

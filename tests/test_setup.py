@@ -217,9 +217,19 @@ def test_the_lock_holds_what_the_package_names():
 def test_the_jars_are_of_the_delta_release_that_python_has():
     from importlib.metadata import version
 
-    coordinates = re.search(r'COORDINATES = "([^"]+)"', (ROOT / ".ci/delta_jars.py").read_text()).group(1)
-    assert coordinates.endswith(f":{locked()['delta-spark'][0]}")
+    delta = re.search(r'"io.delta:[^":]+:([^":]+)"', (ROOT / ".ci/spark_jars.py").read_text()).group(1)
+    assert delta == locked()["delta-spark"][0]
     assert locked()["delta-spark"][0] == version("delta-spark")
+
+
+def test_the_jars_of_s3a_are_of_the_hadoop_that_pyspark_has():
+    import pyspark
+
+    client = next((Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar")).name
+    version = re.search(r"api-(.+)\.jar", client).group(1)
+    assert f'"org.apache.hadoop:hadoop-aws:{version}"' in (ROOT / ".ci/spark_jars.py").read_text()
+    pinned = [line.split()[1] for line in (ROOT / ".ci/s3-jars.sha256").read_text().splitlines()]
+    assert f"org.apache.hadoop_hadoop-aws-{version}.jar" in pinned
 
 
 def test_the_environment_has_each_pinned_jar_and_no_library_twice():
