@@ -91,7 +91,14 @@ def test_a_scenario_is_rolled_back_and_then_all(two_nights: tuple[Place, str]) -
     place, _ = two_nights
     said = place.run("rollback", "--scenario", "Germany", "--to", "1")
     assert "version 3: Germany as in version 1, the others unchanged" in said
+    assert f"lists of Germany of {NEXT} differ from before" in said
+    said = place.nightly(ds=NEXT)
+    assert "recommend: skipped, done before, nothing it depends on has changed; it stands rolled back" in said
+    assert "report: the table recommendations changed" in said
+    assert "Rolled back by hand" in (place.root / "reports" / str(NEXT) / "report.html").read_text()
     assert "is version 1 for every scenario" in place.run("rollback", "--to", "1")
+    newest = place.lake().read("recommendations", since=DS)
+    assert set(newest["model_version"].to_pylist()) == {"1"}
     assert "no such version; versions: 3, 2, 1" in place.run("rollback", "--to", "9", code=2)
 
 

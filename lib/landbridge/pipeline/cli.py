@@ -152,6 +152,10 @@ def backfill(place: Place, first: dt.date, last: dt.date, wait: float) -> None:
 def rollback(place: Place, version: str, scenario: str | None, wait: float) -> None:
     """Publish an earlier version of the model, for one scenario or for all.
 
+    The alias champion moves, and the newest published lists are made again with that version, in one commit; if they
+    break a rule of the table, neither changes. The nightly of that day leaves them as they are and says so
+    (--from recommend publishes its own again); the next night publishes by the rule.
+
     \b
     landbridge rollback --to 3
     landbridge rollback --scenario Germany --to 3
@@ -160,7 +164,7 @@ def rollback(place: Place, version: str, scenario: str | None, wait: float) -> N
     with _screen(config, config.folder / "logs" / "rollback.log") as console:
         from landbridge.pipeline.rollback import rollback as roll
 
-        console.print(roll(config, version, scenario, wait), markup=False)
+        lines_of(console, roll(config, version, scenario, _say(console), wait))
 
 
 @cli.command()

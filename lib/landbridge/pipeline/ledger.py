@@ -32,6 +32,11 @@ class Row:
     seconds: float
     peak_memory_mb: float
 
+    @property
+    def rolled_back(self) -> str:
+        """What a rollback put in the place of the night's own lists, in words; empty where none stands."""
+        return str(self.notes.get("rollback", {}).get("says", ""))
+
 
 _JSON = ("code", "configuration", "reads", "writes", "notes")
 
@@ -56,6 +61,14 @@ class Ledger:
         """Return the newest run of a step for a day, or None."""
         rows = self.rows(ds, step)
         return rows[-1] if rows else None
+
+    def before(self, ds: dt.date, step: str) -> Row | None:
+        """Return the newest run of a step for the newest earlier day that has one, or None."""
+        if not self.lake.exists("ledger"):
+            return None
+        condition = (pc.field("ds") < pa.scalar(ds)) & (pc.field("step") == step)
+        rows = self.lake.read("ledger", where=condition).to_pylist()
+        return _row(max(rows, key=lambda row: (row["ds"], row["generation"]))) if rows else None
 
     def latest(self, ds: dt.date) -> dict[str, Row]:
         """Return the newest run of every step for a day."""

@@ -79,10 +79,11 @@ def decide(step: Step, steps: Sequence[Step], night: Night, forced: frozenset[st
     ledger = Ledger(night.lake)
     now = fingerprint_of(step, steps, night, ledger)
     row = ledger.last(night.ds, step.name)
+    ends = _ends(ledger, row, night.ds, step)
     if step.name in forced:
-        return Decision(step, True, "asked for", now)
+        return Decision(step, True, f"asked for{ends}", now)
     if row is not None and row.fingerprint == now.value:
-        return Decision(step, False, "done before, nothing it depends on has changed", now)
+        return Decision(step, False, f"done before, nothing it depends on has changed{_stands(row, step)}", now)
     if (
         step.name in ONLY_TABLES
         and step.writes
@@ -96,7 +97,20 @@ def decide(step: Step, steps: Sequence[Step], night: Night, forced: frozenset[st
         if row is None
         else difference(now, Fingerprint(row.reads, row.configuration, row.code))
     )
-    return Decision(step, True, why, now)
+    return Decision(step, True, f"{why}{ends}", now)
+
+
+def _stands(row: Row, step: Step) -> str:
+    """What is to be said of a rollback that skipping the step leaves in force."""
+    if not row.rolled_back:
+        return ""
+    return f"; it stands rolled back ({row.rolled_back}), --from {step.name} publishes the night's own lists again"
+
+
+def _ends(ledger: Ledger, row: Row | None, ds: dt.date, step: Step) -> str:
+    """What is to be said of a rollback, of this night or of the one before, that running the step ends."""
+    last = row or ledger.before(ds, step.name)
+    return f"; the rollback of {last.ds} ({last.rolled_back}) ends here" if last and last.rolled_back else ""
 
 
 def run_steps(
@@ -110,7 +124,7 @@ def run_steps(
         decision = decide(step, steps, night, forced)
         if decision.run:
             night.say(f"{head}: {decision.why}")
-            seconds = _run(decision, night, tracker, again=step.name in forced)
+            seconds = run_step(decision, night, tracker, again=step.name in forced)
             ended.seconds[step.name] = seconds
             night.say(f"{head}: done in {seconds:.1f} s")
             continue
@@ -121,7 +135,8 @@ def run_steps(
     return ended
 
 
-def _run(decision: Decision, night: Night, tracker: Tracker, again: bool) -> float:
+def run_step(decision: Decision, night: Night, tracker: Tracker, again: bool) -> float:
+    """Run a step, tell the tracker and the ledger; return the seconds it took."""
     step = decision.step
     tonight = replace(
         night, fingerprint=decision.fingerprint.value, run_id=tracker.run_id, again=again, say=_indented(night.say)

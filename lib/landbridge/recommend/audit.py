@@ -56,9 +56,7 @@ def audit(made: DataFrame, served: DataFrame, catalogue: DataFrame, k: int, ds: 
     ]
     if broken:
         raise AuditError(
-            f"recommendations of {ds} are not published and the last ones stand, because "
-            + "; ".join(broken[:12])
-            + ". Run evaluate and recommend again with --force; if it stays: `landbridge rollback` to an earlier one"
+            f"recommendations of {ds} are not published and the last ones stand, because " + "; ".join(broken[:12])
         )
     return {row["scenario"]: Audited(int(row["audience"]), int(row["short"])) for row in found}
 

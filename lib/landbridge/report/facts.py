@@ -180,6 +180,10 @@ def _quarantined(lake: Lake, ds: dt.date) -> dict[dt.date, Counter[str]]:
     return dict(sorted(counts.items()))
 
 
+def _number(version: str) -> tuple[int, str]:
+    return len(version), version
+
+
 def _published(lake: Lake, facts: Facts) -> None:
     counts: Counter[str] = Counter()
     columns = ["scenario", "model_version", "run_id"]
@@ -188,5 +192,7 @@ def _published(lake: Lake, facts: Facts) -> None:
         for row in batch["scenario"].value_counts().to_pylist():
             counts[row["values"]] += row["counts"]
         if batch.num_rows:
-            facts.model_version, facts.run_id = batch["model_version"][0].as_py(), batch["run_id"][0].as_py()
+            # After a rollback of one scenario the day names two versions: the newest is the champion.
+            versions = {facts.model_version, *pc.unique(batch["model_version"]).to_pylist()}
+            facts.model_version, facts.run_id = max(versions, key=_number), batch["run_id"][0].as_py()
     facts.lists = dict(sorted(counts.items()))

@@ -109,6 +109,9 @@ def remarks(facts: Facts) -> list[str]:
         for scenario, short in facts.notes("recommend").get("short", {}).items()
         if short
     ]
+    rolled_back = facts.notes("recommend").get("rollback", {}).get("says")
+    if rolled_back:
+        found.append(f"Rolled back by hand: {rolled_back}. The choices told here are the night's own.")
     if facts.lists and not facts.model_version:
         found.append("Nothing was registered in MLflow tonight: there was no tracking.")
     found += [
