@@ -21,6 +21,7 @@ from landbridge.pipeline import steps as flow
 from landbridge.pipeline.night import log_of, night_of
 from landbridge.pipeline.options import DAY, Place, ds_option, force_option, placed, wait_option
 from landbridge.pipeline.screen import lines_of, speaking
+from landbridge.pipeline.studies import study, tune
 from landbridge.step import Night
 
 
@@ -33,6 +34,7 @@ def cli() -> None:
     landbridge nightly --ds 2011-11-30        everything, in order; what is done is skipped
     landbridge plan --ds 2011-11-30           what that would run, and why
     landbridge show 12583                     a user's history and list
+    landbridge study --conf conf/anime.yaml   what crosses, against what is learned alone
 
     Every command takes --conf (what), --profile (where) and --set KEY=VALUE.
     Exit codes: 0 done or already done, 2 wrong usage or configuration, 1 failed.
@@ -235,6 +237,10 @@ def sql(place: Place, query: str, rows: int) -> None:
         from landbridge.pipeline.sql import ask
 
         console.print(ask(night_of(config, config.data.reader.first_day, _say(console)).spark_lake(), query, rows))
+
+
+cli.add_command(study)
+cli.add_command(tune)
 
 
 @contextmanager

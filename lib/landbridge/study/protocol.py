@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -137,6 +136,10 @@ class Protocol(ABC):
         """
         raise ConfigError(f"there is no matrix of sources and targets for the task of {self.config.name}")
 
+    def searching(self, config: Config) -> Protocol:
+        """Return the protocol under a changed configuration, judged on validation rows: no test row is touched."""
+        raise ConfigError(f"there is no search of hyper-parameters for the task of {self.config.name}")
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -148,4 +151,3 @@ class Facts:
     curve: tuple[tuple[float, int, float], ...] = ()
     left_out: tuple[str, ...] = ()
     rows: int = 0
-    extra: Mapping[str, Any] = field(default_factory=dict)

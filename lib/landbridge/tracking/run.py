@@ -88,6 +88,11 @@ class Tracker:
         self.metrics(step, [(name, float(value), 0) for name, value in measured if value is not None])
         self._try(lambda: self._end(step, outcome, dict(params or {}), dict(tags or {}), failed))
 
+    def keep(self, files: Iterable[Path]) -> None:
+        """Keep files with the parent run."""
+        for file in files:
+            self._try(lambda file=file: self._log_artifact(self.run_id, file))  # type: ignore[misc]
+
     def close(self, failed: bool = False) -> None:
         """Close the parent run."""
         self._try(lambda: self._terminate(self.run_id, failed))

@@ -1,0 +1,114 @@
+"""The commands of science: `study` and `tune`. They see to the tables of the study's day, then read only."""
+# ruff: noqa: D301  (click reads the backspace character)
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from landbridge.config.schema import Config
+from landbridge.lake.lake import Lake
+from landbridge.pipeline.options import Place, placed, wait_option
+from landbridge.pipeline.screen import lines_of, speaking
+
+if TYPE_CHECKING:
+    from landbridge.study.protocol import Protocol
+
+Say = Callable[[str], None]
+TABLES = ("clean", "featurize")
+"""The steps that write what a study reads."""
+
+
+class Seeds(click.ParamType):  # type: ignore[type-arg]  # generic for mypy, not when it runs
+    """Seeds, as 0-4 or 0,2,7."""
+
+    name = "SEEDS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return the seeds, or fail with what was found."""
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", value):
+            self.fail(f"{value} are no seeds; write them as 0-4 or 0,2,7", param, ctx)
+        found: list[int] = []
+        for part in value.split(","):
+            first, _, last = part.partition("-")
+            found += range(int(first), int(last or first) + 1)
+        if not found:
+            self.fail(f"{value} are no seeds: the first must not be above the last", param, ctx)
+        return tuple(dict.fromkeys(found))
+
+
+root_option = click.option("--root", metavar="DIR", help="Where tables and results lie; the profile's when left out.")
+
+
+@click.command()
+@placed
+@root_option
+@click.option("--seeds", type=Seeds(), help="As 0-4; those of study.seeds when left out.")
+@click.option("--contenders", help="Names with commas; those of study.contenders when left out.")
+@click.option("--matrix", "with_matrix", is_flag=True, help="Also measure which source helps which target.")
+@wait_option
+def study(
+    place: Place,
+    root: str | None,
+    seeds: tuple[int, ...] | None,
+    contenders: str | None,
+    with_matrix: bool,
+    wait: float,
+) -> None:
+    """Compare contenders over seeds on held-out rows, each with the control; what is done is not run again.
+
+    \b
+    landbridge study --conf conf/anime.yaml
+    landbridge study --conf conf/coupon.yaml --contenders trees,trees_joint,trees_pooling --matrix
+    """
+    config = _at(place, root).load()
+    with speaking(config.folder / "logs" / "study.log") as console:
+        from landbridge.study.study import folder_of, matrix
+        from landbridge.study.study import study as run_study
+
+        say: Say = lambda line: lines_of(console, line)  # noqa: E731
+        protocol = _protocol(config, say, wait)
+        given = list(seeds or config.study.seeds)
+        run_study(protocol, contenders.split(",") if contenders else None, given, folder_of(config), say)
+        if with_matrix:
+            matrix(protocol, given, folder_of(config), say)
+
+
+@click.command()
+@placed
+@root_option
+@wait_option
+def tune(place: Place, root: str | None, wait: float) -> None:
+    """Search the hyper-parameters of study.tune, judged on validation rows; print the best as YAML.
+
+    \b
+    landbridge tune --conf conf/coupon.yaml
+    """
+    config = _at(place, root).load()
+    with speaking(config.folder / "logs" / "study.log") as console:
+        from landbridge.study.study import folder_of, tracked
+        from landbridge.study.tune import tune as search
+
+        say: Say = lambda line: lines_of(console, line)  # noqa: E731
+        protocol = _protocol(config, say, wait)
+        with tracked(config, "tune", say) as tracker:
+            search(protocol, folder_of(config), say, tracker)
+
+
+def _at(place: Place, root: str | None) -> Place:
+    return place if root is None else replace(place, overrides=(*place.overrides, f"root={root}"))
+
+
+def _protocol(config: Config, say: Say, wait: float) -> Protocol:
+    """Return the task as a study sees it, after the steps that write its tables; they are skipped if they are done."""
+    from landbridge.pipeline.nightly import nightly
+    from landbridge.study.study import day_of, protocol_of
+
+    nightly(config, day_of(config), say, TABLES, wait=wait)
+    return protocol_of(config, Lake(config), say)

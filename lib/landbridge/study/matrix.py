@@ -1,0 +1,93 @@
+"""Which source helps which target: each target with the rows of one source beside its own, against its own alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from landbridge.config.schema import Config
+from landbridge.contenders.pointwise.base import PointContender
+from landbridge.errors import ConfigError
+from landbridge.feed.rows import Rows
+from landbridge.study.pointwise import Material, PointStudy, fitted_and_scored
+from landbridge.study.protocol import Entry, Measured, Metric, Protocol, Scored, Trial
+
+ALONE, EVERY = "alone", "all"
+
+
+@dataclass
+class SourceStudy(Protocol):
+    """A study whose contenders are the sources: nothing (`alone`, the control), everything (`all`), each scenario."""
+
+    config: Config
+    base: PointStudy
+    contender: PointContender
+    measure: str = "auc"
+
+    @classmethod
+    def of(cls, base: PointStudy, name: str) -> SourceStudy:
+        """Return the sources of a contender.
+
+        Raises
+        ------
+        ConfigError
+            There is no such contender, or it does not cross.
+        """
+        contender = base.contenders.get(name)
+        if contender is None or not contender.crosses:
+            crossing = [one.name for one in base.contenders.values() if one.crosses]
+            raise ConfigError(f"study.matrix: {name} does not learn from other scenarios; those: {', '.join(crossing)}")
+        return cls(base.config, base, contender)
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """Those of the task."""
+        return self.base.parts
+
+    def entries(self) -> Sequence[Entry]:
+        """The control, every scenario as a source, and all of them."""
+        known = sorted(set(self.base.examples.table["scenario"].unique().to_pylist()))
+        return [Entry(name, name != ALONE, self.contender.seeded) for name in (ALONE, *known, EVERY)]
+
+    def fingerprint(self, trial: Trial) -> Mapping[str, str]:
+        """Return the contender's own fingerprint; the source is the trial's name."""
+        return self.base.fingerprint(Trial(self.contender.name, trial.seed, trial.part))
+
+    def run(self, trial: Trial) -> Scored:
+        """Fit for each target on its rows and the source's; score the target's judged rows."""
+        whole = self.base.material(trial.part, self.contender.holds_out)
+        if trial.contender == EVERY:
+            return self._scored(whole, trial)
+        parts = [
+            self._scored(_material(whole, target, trial.contender), trial)
+            for target in whole.test.scenarios
+            if target != trial.contender
+        ]
+        tables = [one.rows for one in parts if one.rows is not None]
+        left_out = tuple(sentence for one in parts for sentence in one.left_out)
+        rows = pa.concat_tables(tables) if tables else None
+        return Scored(rows, sum(one.seconds for one in parts), left_out=left_out)
+
+    def measured(self, rows: pa.Table) -> Mapping[str, Measured]:
+        """Return AUC by target."""
+        return self.base.measured(rows)
+
+    def metrics(self, rows: pa.Table) -> Sequence[Metric]:
+        """Return what the task measures."""
+        return self.base.metrics(rows)
+
+    def _scored(self, material: Material, trial: Trial) -> Scored:
+        return fitted_and_scored(self.config, self.contender, material, trial, validation=False)
+
+
+def _material(whole: Material, target: str, source: str) -> Material:
+    """Return the training rows of target and source, and held-out and judged rows of the target."""
+    held_out = None if whole.held_out is None else whole.held_out.of_scenario(target)
+    return Material(_of(whole.rows, {target, source}), held_out, whole.test.of_scenario(target))
+
+
+def _of(rows: Rows, scenarios: set[str]) -> Rows:
+    return rows.take(np.isin(rows.scenario_N, [rows.coding.scenario(name) for name in scenarios]))

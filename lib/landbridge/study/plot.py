@@ -1,0 +1,91 @@
+"""The pictures of a study: a panel a scenario with every contender's interval; and sources against targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from landbridge.study.protocol import ALL
+from landbridge.study.table import Row
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+_COLUMNS = 3
+_SURE = 0.01
+
+
+def plot_table(rows: Sequence[Row], file: Path) -> Path:
+    """Draw a panel a scenario: dots with intervals, filled where the difference to the control has p < 0.01."""
+    scenarios = list(dict.fromkeys(row.scenario for row in rows))
+    most = max(sum(row.scenario == scenario for row in rows) for scenario in scenarios)
+    lines, columns = -(-len(scenarios) // _COLUMNS), min(_COLUMNS, len(scenarios))
+    size = (5.6 * columns, (0.9 + 0.21 * most) * lines + 0.5)
+    figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False, layout="constrained")
+    for axis in axes.flat[len(scenarios) :]:
+        axis.set_axis_off()
+    for axis, scenario in zip(axes.flat, scenarios, strict=False):
+        _panel(axis, sorted((row for row in rows if row.scenario == scenario), key=lambda row: row.value))
+    figure.suptitle(
+        f"{rows[0].measure}, 95 % over users; blue alone, orange across; line: the control {rows[0].control}; "
+        "filled: differs from it, p < 0.01",
+        fontsize=9,
+    )
+    return _saved(figure, file)
+
+
+def _panel(axis: Axes, rows: Sequence[Row]) -> None:
+    for height, row in enumerate(rows):
+        colour = "tab:orange" if row.crosses else "tab:blue"
+        if row.contender == row.control:
+            axis.axvline(row.value, color="tab:gray", linewidth=0.8, linestyle="--")
+        axis.plot([row.low, row.high], [height, height], color=colour, linewidth=1.2)
+        face = colour if row.p < _SURE else "white"
+        axis.plot(row.value, height, marker="o", markersize=5, color=colour, markerfacecolor=face)
+    axis.set_yticks(range(len(rows)), [row.contender for row in rows], fontsize=7)
+    axis.tick_params(axis="x", labelsize=7)
+    axis.set_title(f"{name_of(rows[0].scenario)}: {rows[0].rows} rows, {rows[0].users} users", fontsize=8)
+
+
+def plot_matrix(rows: Sequence[Row], contender: str, file: Path) -> Path:
+    """Draw the gain of every source (line) for every target (column); a star where p < 0.01."""
+    shown = [row for row in rows if row.scenario != ALL and row.contender != row.control]
+    sources = list(dict.fromkeys(row.contender for row in shown))
+    targets = list(dict.fromkeys(row.scenario for row in shown))
+    gain_ST = np.full((len(sources), len(targets)), np.nan)
+    for row in shown:
+        gain_ST[sources.index(row.contender), targets.index(row.scenario)] = row.difference
+    bound = float(np.nanmax(np.abs(gain_ST), initial=1e-6))
+    size = (1.2 * len(targets) + 3.5, 0.6 * len(sources) + 2)
+    figure, axis = plt.subplots(figsize=size, layout="constrained")
+    image = axis.imshow(gain_ST, cmap="RdBu", vmin=-bound, vmax=bound, aspect="auto")
+    for row in shown:
+        if not np.isnan(row.difference):
+            place = (targets.index(row.scenario), sources.index(row.contender))
+            text = f"{row.difference:+.4f}{'*' if row.p < _SURE else ''}"
+            axis.text(*place, text, ha="center", va="center", fontsize=7)
+    axis.set_xticks(range(len(targets)), targets, rotation=30, ha="right", fontsize=8)
+    axis.set_yticks(range(len(sources)), sources, fontsize=8)
+    axis.set_xlabel("target")
+    axis.set_ylabel("source")
+    axis.set_title(f"{contender}: gain in {rows[0].measure} over the target alone; * p < 0.01", fontsize=9)
+    figure.colorbar(image)
+    return _saved(figure, file)
+
+
+def name_of(scenario: str) -> str:
+    """Return how a scenario is called on a page: all of them together have a name too."""
+    return "all" if scenario == ALL else scenario
+
+
+def _saved(figure: Figure, file: Path) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Without the version of matplotlib in it the same study gives the same bytes.
+    figure.savefig(file, dpi=90, metadata={"Software": None})
+    plt.close(figure)
+    return file
