@@ -118,12 +118,37 @@ class Ease(Node):
     max_items: int = Field(20_000, ge=1, description="Above this catalogue the contender is left out, and said so.")
 
 
+class Steps(Node):
+    """How an event speaks for what comes after it."""
+
+    distance_power: float = Field(0.3, ge=0, description="An event d moments away counts d to this power less.")
+    backward: float = Field(0.15, ge=0, description="Weight of the way back, from the later item to the earlier one.")
+    decay: float = Field(0.7, gt=0, le=1, description="What an event keeps with every later event of the user.")
+
+
+class Transitions(Node):
+    """Sequence neighbours: what follows what within a window."""
+
+    window: int = Field(50, ge=1, description="Events that two of a pair are apart at most.")
+    length_power: float = Field(0.2, ge=0, description="A user of n events counts n to this power less a pair.")
+    source_power: float = Field(0.7, ge=0)
+    target_power: float = Field(
+        0.1, description="The users of an item to these powers divide what leads from and to it."
+    )
+    shrinkage: float = Field(20.0, gt=0, description="Added to the users of an item before the power is taken.")
+    own: Steps = Field(Steps(), description="Between events of one scenario.")
+    other: Steps = Field(Steps(), description="Between events of two scenarios.")
+    across: float = Field(1.0, ge=0, description="Weight of pairs of events of two scenarios.")
+    neighbours: int | None = Field(None, ge=1, description="Of an item; all when left out.")
+
+
 class Contenders(Node):
     """The simple contenders that stand beside the networks."""
 
     popularity: Popularity = Popularity()
     item_item: ItemItem = ItemItem()
     ease: Ease = Ease()
+    transitions: Transitions | None = Field(None, description="Sequence neighbours; not fitted when left out.")
 
 
 class Guard(Node):

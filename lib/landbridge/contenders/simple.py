@@ -7,6 +7,7 @@ from landbridge.contenders.base import Contender
 from landbridge.contenders.ease import Ease
 from landbridge.contenders.item_item import ItemItem
 from landbridge.contenders.popularity import Popularity
+from landbridge.contenders.transitions import Transitions
 
 POPULARITIES = ("popularity", "popularity_recent")
 """The contenders that need not know the user, in the order of preference at a tie."""
@@ -24,4 +25,6 @@ def all_simple(config: Config) -> list[Contender]:
             ItemItem(given.item_item.neighbours, given.item_item.across if crosses else None),
             Ease(given.ease.regularization, given.ease.max_items, given.ease.across if crosses else None),
         ]
+        if given.transitions is not None:
+            group.append(Transitions(given.transitions, crosses))
     return alone + across
