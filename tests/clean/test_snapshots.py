@@ -21,7 +21,7 @@ HEAD = "user\titem\trating"
 ITEMS = {
     "path": "{folder}/items.csv",
     "header": ["id", "title", "kind"],
-    "on": {"id": "item"},
+    "keys": {"id": "item"},
 }
 TITLED = {"lookups": {"info": ITEMS}, "columns": {"title": {"type": "string", "sql": "info.title"}}}
 
@@ -166,13 +166,13 @@ def test_rows_are_numbered_by_file_and_copies_do_not_count(make: Make) -> None:
     assert [row["rules"] for row in small.rows("quarantine")] == [["duplicate"]]
 
 
-def test_a_removing_rule_may_look_at_the_other_rows(make: Make) -> None:
-    again = "row_number() over (partition by user_id, item_id order by outcome desc) > 1"
-    small = make({"rules": [{"name": "rated_again", "remove": again}]})
-    small.put("ratings.tsv.gz", HEAD, "u1\ti1\t7", "u1\ti1\t9", "u2\ti1\t9")
+def test_of_rows_that_agree_the_first_stays(make: Make) -> None:
+    unique = {"by": ["user_id", "item_id"], "order": ["outcome desc"]}
+    small = make({"rules": [{"name": "low", "remove": "outcome > 9"}, {"name": "rated_again", "unique": unique}]})
+    small.put("ratings.tsv.gz", HEAD, "u1\ti1\t7", "u1\ti1\t9", "u1\ti1\t9", "u1\ti1\t10", "u2\ti1\t9")
     small.run(DS, CLEAN)
     assert sorted((row["user_id"], row["outcome"]) for row in small.rows("events")) == [("u1", 9.0), ("u2", 9.0)]
-    assert [row["rules"] for row in small.rows("quarantine")] == [["rated_again"]]
+    assert sorted(row["rules"] for row in small.rows("quarantine")) == [["duplicate"], ["low"], ["rated_again"]]
 
 
 def test_the_check_says_what_it_found(make: Make) -> None:
@@ -187,8 +187,9 @@ def test_the_check_says_what_it_found(make: Make) -> None:
     [
         ({"reader": {"closed": "false"}}, "closed is for daily files"),
         ({"reader": {"explode": {"column": "no"}}}, "explode.column no is not in header"),
-        ({"lookups": {"info": {**ITEMS, "on": {"no": "item"}}}}, "on: no is not in header"),
+        ({"lookups": {"info": {**ITEMS, "keys": {"no": "item"}}}}, "keys: no is not in header"),
         ({"lookups": {"item": ITEMS}}, "lookups.item has the name of a column"),
+        ({"rules": [{"name": "again", "unique": {"by": ["no"]}}]}, "is by no, which is not among columns"),
     ],
 )
 def test_what_cannot_be_is_refused(make: Make, data: dict[str, Any], said: str) -> None:

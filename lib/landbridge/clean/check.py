@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from landbridge.clean.audit import Counts, audit, count, observed
@@ -77,6 +77,7 @@ def _features(events: DataFrame, config: Config) -> list[str]:
     }
     values = {key: expression(columns, sql, f"{file}: {key}").cast("double") for key, sql in numbers.items()}
     values["features.had"] = expression(columns, features.had, f"{file}: features.had").cast("boolean").cast("double")
+    values |= _split_and_questions(columns, config)
     _scoring(columns, config)
     found = columns.agg(*(F.avg(value).alias(key) for key, value in values.items())).first()
     assert found is not None
@@ -84,6 +85,25 @@ def _features(events: DataFrame, config: Config) -> list[str]:
         f"{key}: mean {found[key]:.4g}" if found[key] is not None else f"{key}: no value in the sample"
         for key in values
     ]
+
+
+def _split_and_questions(columns: DataFrame, config: Config) -> dict[str, Column]:
+    """Analyse the expressions of the split and of a pointwise task; return those that are numbers."""
+    file, task = f"{config.name}.yaml", config.pointwise
+    if config.split.part is not None:
+        expression(columns, config.split.part, f"{file}: split.part")
+    if task is None:
+        return {}
+    for name, sql in task.categories.items():
+        expression(columns, sql, f"{file}: pointwise.categories.{name}")
+    if task.tags is not None:
+        expression(columns, task.tags, f"{file}: pointwise.tags")
+    told = {"label": task.label, **({} if task.value is None else {"value": task.value})}
+    told |= {f"numbers.{name}": sql for name, sql in task.numbers.items()}
+    return {
+        f"pointwise.{key}": expression(columns, sql, f"{file}: pointwise.{key}").try_cast("double")
+        for key, sql in told.items()
+    }
 
 
 def _scoring(columns: DataFrame, config: Config) -> None:

@@ -21,8 +21,8 @@ def with_lookups(rows: DataFrame, config: Config) -> DataFrame:
     for name, lookup in config.data.lookups.items():
         where = f"{config.name}.yaml: data.lookups.{name}"
         found = _first_of_key(read_lookup(rows.sparkSession, lookup, files[name]), lookup, name, where)
-        keys = {_key(at): sql for at, sql in enumerate(lookup.on.values())}
-        same = [expression(rows, sql, f"{where}.on").cast("string") == F.col(key) for key, sql in keys.items()]
+        keys = {_key(at): sql for at, sql in enumerate(lookup.keys.values())}
+        same = [expression(rows, sql, f"{where}.keys").cast("string") == F.col(key) for key, sql in keys.items()]
         rows = rows.join(found, same, "left").drop(*keys)
     return rows
 
@@ -31,7 +31,7 @@ def _first_of_key(rows: DataFrame, lookup: Lookup, name: str, where: str) -> Dat
     """Return a row for each key: the keys as `__key<n>`, and the struct of the first row in the declared order."""
     columns = [_column(column) for column in lookup.header]
     order = [expression(rows, sql, f"{where}.order").alias(f"__order{at}") for at, sql in enumerate(lookup.order)]
-    keys = [_column(column).alias(_key(at)) for at, column in enumerate(lookup.on)]
+    keys = [_column(column).alias(_key(at)) for at, column in enumerate(lookup.keys)]
     first = F.min(F.struct(*order, F.struct(*columns).alias("__row"))).alias("__first")
     return rows.groupBy(*keys).agg(first).select(*map(_key, range(len(keys))), F.col("__first.__row").alias(name))
 

@@ -1,4 +1,4 @@
-"""The declared rules: remove, fill, clip, in the order of the configuration.
+"""The declared rules: remove, unique, fill, clip, in the order of the configuration.
 
 The statistics of a fill or a clip are those of the day's own rows of the same `by` that no earlier rule has removed.
 """
@@ -11,7 +11,7 @@ from pyspark.sql.types import StringType
 
 from landbridge.clean.parse import BROKE, CHANGED, HASH, OCCURRENCE, REMOVED, flag
 from landbridge.clean.read import DAY
-from landbridge.config.data import Clip, Fill
+from landbridge.config.data import Clip, Fill, Unique
 from landbridge.config.schema import Config
 from landbridge.errors import ConfigError
 from landbridge.lake.expressions import expression
@@ -28,11 +28,20 @@ def apply_rules(rows: DataFrame, config: Config) -> DataFrame:
             raise ConfigError(f"{key}.name: {rule.name} is a built-in rule; give yours another name")
         if rule.remove is not None:
             rows = flag(rows, {rule.name: expression(rows, rule.remove, f"{key}.remove")})
+        elif rule.unique is not None:
+            rows = flag(rows, {rule.name: _repeats(rows, rule.unique, f"{key}.unique.order")})
         elif rule.fill is not None:
             rows = _fill(rows, rule.name, rule.fill)
         elif rule.clip is not None:
             rows = _clip(rows, rule.name, rule.clip)
     return rows
+
+
+def _repeats(rows: DataFrame, unique: Unique, key: str) -> Column:
+    """Whether a row that stands comes after another one of the day with the same values."""
+    order = [*(expression(rows, sql, key) for sql in unique.order), F.col(HASH), F.col(OCCURRENCE)]
+    place = F.row_number().over(Window.partitionBy(DAY, REMOVED, *unique.by).orderBy(*order))
+    return ~F.col(REMOVED) & (place > 1)
 
 
 def _fill(rows: DataFrame, name: str, fill: Fill) -> DataFrame:

@@ -70,18 +70,31 @@ class Clip(Node):
         return self
 
 
+class Unique(Node):
+    """Of the day's rows that agree in some columns the first stays."""
+
+    by: list[str] = Field(min_length=1)
+    order: list[Sql] = Field(default_factory=list, description="Which is first; in a tie it is by the rows' hash.")
+
+
 class Rule(Node):
     """A cleaning rule; it removes rows, fills missing values, or clips outliers."""
 
     name: Name
     remove: Sql | None = Field(None, description="Rows for which this is true go to quarantine.")
+    unique: Unique | None = Field(None, description="Rows that repeat an earlier one go to quarantine.")
     fill: Fill | None = None
     clip: Clip | None = None
 
+    @property
+    def removes(self) -> bool:
+        """Whether it sends rows to quarantine."""
+        return self.remove is not None or self.unique is not None
+
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if sum(kind is not None for kind in (self.remove, self.fill, self.clip)) != 1:
-            raise ValueError("needs exactly one of remove, fill, clip")
+        if sum(kind is not None for kind in (self.remove, self.unique, self.fill, self.clip)) != 1:
+            raise ValueError("needs exactly one of remove, unique, fill, clip")
         return self
 
 
@@ -112,6 +125,9 @@ class Data(Node):
             changed = rule.fill or rule.clip
             if changed and changed.column not in self.columns:
                 raise ValueError(f"rule {rule.name} changes {changed.column}, which is not among columns")
+            absent = [name for name in (rule.unique.by if rule.unique else ()) if name not in self.columns]
+            if absent:
+                raise ValueError(f"rule {rule.name} is by {', '.join(absent)}, which is not among columns")
         return self
 
     @model_validator(mode="after")

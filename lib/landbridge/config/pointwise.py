@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from landbridge.config.neighbours import Memory
 from landbridge.config.node import Name, Node, Share, Sql
+
+_TAKEN = frozenset({"example_id", "ds", "ts", "user_id", "item_id", "scenario", "label", "value", "part", "tags"})
 
 
 class Logistic(Node):
@@ -36,6 +39,7 @@ class PointContenders(Node):
     names: list[str] | None = Field(None, description="Which take part; all of them when left out.")
     logistic: Logistic = Logistic()
     trees: Trees = Trees()
+    memory: Memory = Memory()
 
 
 class Pointwise(Node):
@@ -53,4 +57,7 @@ class Pointwise(Node):
         both = set(self.numbers) & set(self.categories)
         if both:
             raise ValueError(f"{', '.join(sorted(both))} stand both under numbers and under categories")
+        taken = _TAKEN & {*self.numbers, *self.categories}
+        if taken:
+            raise ValueError(f"{', '.join(sorted(taken))} are columns of every example; give yours another name")
         return self

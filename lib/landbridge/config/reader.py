@@ -67,7 +67,7 @@ class Lookup(Source):
     In expressions its columns are ``<name of the lookup>.<column>``. They are text, as those of the logs.
     """
 
-    on: dict[str, Sql] = Field(
+    keys: dict[str, Sql] = Field(
         min_length=1, description="Column of these files to an expression over the columns of the logs."
     )
     order: list[Sql] = Field(
@@ -77,7 +77,7 @@ class Lookup(Source):
 
     @model_validator(mode="after")
     def _keys(self) -> Self:
-        absent = [name for name in self.on if name not in self.header]
+        absent = [name for name in self.keys if name not in self.header]
         if absent:
-            raise ValueError(f"on: {', '.join(absent)} is not in header")
+            raise ValueError(f"keys: {', '.join(absent)} is not in header")
         return self

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from landbridge.config.schema import Config
 from landbridge.config.science import Running
+from landbridge.featurize.pointwise import part_of
 from landbridge.lake.expressions import expression
 
 HISTORY = ("item_id", "scenario", "event_type", "outcome", "ts")
@@ -21,7 +22,8 @@ HISTORY = ("item_id", "scenario", "event_type", "outcome", "ts")
 def baskets(events: DataFrame, config: Config) -> DataFrame:
     """Return a row for each user and moment: user_id, ts, ds, `events`, `history` and `running_<name>`.
 
-    `events` holds all events of the basket by event_id, with `had`, and what statistics are made of (`item_<name>`).
+    `events` holds all events of the basket by event_id, with `had`, `part` where the split declares parts, and what
+    statistics are made of (`item_<name>`).
     `running_<name>` is the basket's own part of the aggregate, added up in the order of event_id, so that it is
     the same to the last bit every time.
     """
@@ -36,6 +38,8 @@ def baskets(events: DataFrame, config: Config) -> DataFrame:
         f"running_{name}": _configured(events, config, _sql(rule), f"running.{name}").try_cast("double")
         for name, rule in features.running.items()
     }
+    if config.split.part is not None:
+        columns["part"] = part_of(events, config)
     collected = F.array_sort(F.collect_list(F.struct(*(value.alias(name) for name, value in columns.items()))))
     grouped = events.groupBy("user_id", "ts").agg(F.min("ds").alias("ds"), collected.alias("events"))
     own = {f"running_{name}": _folded(name, rule) for name, rule in features.running.items()}

@@ -21,6 +21,8 @@ from landbridge.config.schema import Config
 from landbridge.lake.lake import Lake
 
 _FIRST = dt.date.min
+_COLUMNS = {"label", "value", "numbers", "categories", "tags"}
+"""The keys of `pointwise` that columns of `examples` are made of."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,11 @@ class Stale:
 
 
 def recipe(config: Config) -> str:
-    """Hash of the section `features`, the time zone, and this room's source files."""
+    """Hash of what the configuration says of the tables, and of this room's source files."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
     code = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
-    return _hash(f"{code} {config.data.time_zone} {config.features.model_dump_json()}")
+    task = "" if config.pointwise is None else config.pointwise.model_dump_json(include=_COLUMNS)
+    return _hash(f"{code} {config.data.time_zone} {config.features.model_dump_json()} {config.split.part} {task}")
 
 
 def stale(lake: Lake, config: Config, ds: dt.date) -> Stale:
@@ -68,12 +71,15 @@ def stale(lake: Lake, config: Config, ds: dt.date) -> Stale:
 
 def notes_of(lake: Lake, todo: Stale, ds: dt.date) -> dict[str, Any]:
     """What the ledger has to remember of this night: per day made anew, its chain and the digest of its partition."""
+    state = {ds.isoformat(): [todo.chain_at(ds), lake.digests("user_state").get(ds, "")]}
+    return {**examples_notes(lake, todo), "user_state": state}
+
+
+def examples_notes(lake: Lake, todo: Stale) -> dict[str, Any]:
+    """The same of `examples` alone, where no state is kept."""
     made = lake.digests("examples")
     anew = [] if todo.since is None else [day for day in todo.chains if todo.since <= day]
-    return {
-        "examples": {day.isoformat(): [todo.chains[day], made.get(day, "")] for day in anew},
-        "user_state": {ds.isoformat(): [todo.chain_at(ds), lake.digests("user_state").get(ds, "")]},
-    }
+    return {"examples": {day.isoformat(): [todo.chains[day], made.get(day, "")] for day in anew}}
 
 
 def _chains(lake: Lake, config: Config, ds: dt.date) -> dict[dt.date, str]:

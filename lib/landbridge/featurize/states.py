@@ -31,6 +31,7 @@ def examples_of(rows: DataFrame, config: Config, since: dt.date) -> DataFrame:
         "event.event_type",
         "event.outcome",
         "event.had",
+        *(["event.part"] if config.split.part is not None else []),
         "history",
         *features,
     )

@@ -11,10 +11,12 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from landbridge.config.pointwise import Pointwise
 from landbridge.config.schema import Config
 from landbridge.errors import DataError, LandbridgeError
 from landbridge.featurize.baskets import as_of, baskets
-from landbridge.featurize.stale import notes_of, stale
+from landbridge.featurize.pointwise import REFUSED, pointwise_examples
+from landbridge.featurize.stale import Stale, examples_notes, notes_of, stale
 from landbridge.featurize.states import events_of, examples_of, states_of
 from landbridge.featurize.statistics import daily_statistics
 from landbridge.featurize.vocabulary import new_values
@@ -27,6 +29,8 @@ from landbridge.step import Night, Outcome, Step
 def run(night: Night) -> Outcome:
     """Featurize the days that changed or follow one that changed; then write every user's state at the end of ds."""
     todo = stale(night.lake, night.config, night.ds)
+    if night.config.pointwise is not None:
+        return _questions(night, night.config.pointwise, todo)
     if todo.since is None and todo.state_is_current:
         night.say("every day is featurized already")
         return Outcome(notes=notes_of(night.lake, todo, night.ds))
@@ -47,6 +51,29 @@ def run(night: Night) -> Outcome:
     return Outcome(notes=notes_of(night.lake, todo, night.ds))
 
 
+def _questions(night: Night, task: Pointwise, todo: Stale) -> Outcome:
+    """Write vocabulary and examples of the days that changed; a question has no history, so no state is kept."""
+    if todo.since is None:
+        night.say("every day is featurized already")
+        return Outcome(notes=examples_notes(night.lake, todo))
+    night.say(f"examples from {todo.since} on")
+    lake, since = night.spark_lake(), todo.since
+    with _explained():
+        events = lake.table("events").where(F.col("ds").between(F.lit(since), F.lit(night.ds)))
+        examples = pointwise_examples(events, task, night.config).hint("rebalance", "ds")
+        together(
+            lambda: lake.append("vocabulary", _fresh(lake, events), night.fingerprint),
+            lambda: lake.replace_days(
+                "examples",
+                examples.sortWithinPartitions("ds", "scenario", "user_id", "example_id"),
+                since,
+                night.ds,
+                night.fingerprint,
+            ),
+        )
+    return Outcome(notes=examples_notes(night.lake, todo))
+
+
 def history_of(lake: SparkLake, config: Config, ds: dt.date, base: dt.date | None) -> DataFrame:
     """Baskets of the days after `base` up to ds, with what was before each, and the states of `base`."""
     events = lake.table("events").where(F.col("ds") <= F.lit(ds))
@@ -64,7 +91,7 @@ def _base(lake: SparkLake, base: dt.date | None) -> DataFrame:
 def _write_days(night: Night, lake: SparkLake, rows: DataFrame, since: dt.date) -> None:
     """Write vocabulary, statistics and examples of the days from `since` to ds."""
     events = events_of(rows, night.config, since)
-    fresh = new_values(events, lake.table("vocabulary")).hint("rebalance", "field").sortWithinPartitions("field", "id")
+    fresh = _fresh(lake, events)
     statistics = daily_statistics(events, night.config)
     ordered = statistics.hint("rebalance", "ds").sortWithinPartitions("ds", "feature", "scenario", "value")
     examples = examples_of(rows, night.config, since)
@@ -75,16 +102,24 @@ def _write_days(night: Night, lake: SparkLake, rows: DataFrame, since: dt.date) 
     )
 
 
+def _fresh(lake: SparkLake, events: DataFrame) -> DataFrame:
+    fresh = new_values(events, lake.table("vocabulary"))
+    return fresh.hint("rebalance", "field").sortWithinPartitions("field", "id")
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     try:
         yield
-    except LandbridgeError:
-        raise
+    except LandbridgeError as error:
+        if REFUSED not in str(error):
+            raise
+        cause = error.__cause__ or error
+        raise DataError(f"the events cannot be featurized: {complaint(cause)}; correct `split.part`") from error
     except (PySparkException, Py4JError) as error:
         raise DataError(
             f"the events cannot be featurized: {complaint(error)}; "
-            "correct the expression of `features` that fails on them"
+            "correct the expression of `features`, `pointwise` or `split` that fails on them"
         ) from error
 
 
@@ -92,6 +127,6 @@ FEATURIZE = Step(
     "featurize",
     reads=("events",),
     writes=("vocabulary", "statistics", "examples", "user_state"),
-    sections=("data", "features"),
+    sections=("data", "features", "pointwise", "split.part"),
     run=run,
 )

@@ -125,7 +125,7 @@ def remarks(facts: Facts) -> list[str]:
 def rules(facts: Facts) -> list[dict[str, Any]]:
     """Return for each rule what it does, the rows of this load it struck, and those it quarantined in the last days."""
     kinds = {
-        rule.name: "removes" if rule.remove else "fills" if rule.fill else "clips" for rule in facts.config.data.rules
+        rule.name: "removes" if rule.removes else "fills" if rule.fill else "clips" for rule in facts.config.data.rules
     }
     load, recent = (
         facts.notes("clean").get("rules", {}),
