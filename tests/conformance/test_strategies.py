@@ -1,9 +1,11 @@
 """What every strategy keeps: one suite."""
 
+import numpy as np
 import pytest
 import torch
 
 from landbridge.errors import TrainError
+from landbridge.models.histories import Histories
 from landbridge.models.networks import NAMES, Networks
 from landbridge.models.sizes import Sizes
 from landbridge.transfer import STRATEGIES, Crossing, strategy_of
@@ -86,6 +88,74 @@ def test_what_crosses_needs_a_source(strategy):
             strategy.start(None, SIZES, 7, CROSSING)
     else:
         assert strategy.start(None, SIZES, 7, CROSSING).sizes == SIZES
+
+
+def test_saved_and_loaded_is_the_same(strategy, source, tmp_path):
+    started = strategy.start(source, SIZES, 7, CROSSING)
+    started.save(tmp_path)
+    loaded = Networks.load(tmp_path)
+    assert loaded.form == started.form
+    assert same(weights(started), weights(loaded))
+
+
+def test_a_copy_of_grown_vocabularies_keeps_what_was_learned(strategy, source):
+    started = strategy.start(source, SIZES, 7, CROSSING)
+    grown = started.copy(Sizes(**{**vars(SIZES), "items": 44}), 7)
+    for name, value in weights(started).items():
+        assert torch.equal(weights(grown)[name][: len(value)] if value.dim() else weights(grown)[name], value)
+
+
+def test_continued_networks_read_the_newest_source(strategy, source):
+    newest = Networks.new(SIZES, seed=3)
+    started = strategy.start(source, SIZES, 7, CROSSING)
+    renewed = strategy.renewed(started, newest, SIZES, 7, CROSSING)
+    before, after = logits(strategy.start(source, SIZES, 7, CROSSING)), logits(renewed)
+    # side begins by adding nothing of the source
+    assert bool((before != after).any()) is (strategy.name in ("zero_shot", "fusion"))
+
+
+def logits(networks):
+    histories = Histories.of(
+        np.array([[0, 3, 4], [0, 0, 0]], np.int32), np.array([[0, 1, 3], [0, 0, 0]], np.int32),
+        np.array([[0, 1, 1], [0, 0, 0]], np.int32), np.ones((2, 3), np.float32), np.ones((2, 3), np.float32),
+        np.zeros((2, 2), np.float32), np.array([3, 3], np.int32),
+    )  # fmt: skip
+    items = torch.tensor([[1, 2, 9], [5, 6, 7]])
+    with torch.no_grad():
+        return networks.ranker.eval()(histories, torch.arange(2), items, torch.ones(2, 3, 6)).numpy()
+
+
+def test_every_learned_parameter_gets_gradient_and_no_other(strategy, source):
+    started = strategy.start(source, SIZES, 7, CROSSING)
+    with torch.no_grad():
+        for name in NAMES:
+            for key, value in started.network(name).named_parameters():
+                if key.endswith((".high", "glu.weight")):
+                    value += 0.1  # at zero, what stands before it learns nothing in the first step
+    histories = Histories.of(
+        np.array([[2, 3, 4]], np.int32), np.array([[1, 1, 3]], np.int32), np.array([[1, 1, 1]], np.int32),
+        np.ones((1, 3), np.float32), np.ones((1, 3), np.float32), np.ones((1, 2), np.float32), np.array([3], np.int32),
+    )  # fmt: skip
+    items, features = torch.arange(1, 30)[None], torch.randn(1, 29, 6, generator=torch.Generator().manual_seed(0))
+    retriever = started.retriever
+    user_HW = retriever.users(histories)
+    ((user_HW @ retriever.items(items[0], features[0]).T) ** 2).sum().backward()
+    (started.ranker(histories, torch.arange(1), items, features) ** 2).sum().backward()
+    for name in NAMES:
+        for key, value in started.network(name).named_parameters():
+            if value.requires_grad:
+                assert value.grad is not None, key
+            else:
+                assert value.grad is None, key
+
+
+def test_an_adapter_changes_nothing_at_the_start(source):
+    plain = strategy_of("fine_tune").start(source, SIZES, 7, CROSSING)
+    assert (logits(strategy_of("low_rank").start(source, SIZES, 7, CROSSING)) == logits(plain)).all()
+
+
+def test_side_adds_nothing_at_the_start(source):
+    assert (logits(strategy_of("side").start(source, SIZES, 7, CROSSING)) == logits(Networks.new(SIZES, 7))).all()
 
 
 def test_fine_tuning_takes_the_target_for_the_source(source):

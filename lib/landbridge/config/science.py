@@ -46,10 +46,12 @@ class Split(Node):
 
 
 class Transfer(Node):
-    """How the source's networks become a target's."""
+    """How the source's networks become a target's; each strategy is a contender, beside the control target_only."""
 
     source: str
-    strategy: Literal["fine_tune"] = "fine_tune"
+    strategies: list[Literal["zero_shot", "fine_tune", "low_rank", "side", "fusion"]] = Field(
+        default_factory=lambda: ["fine_tune"], min_length=1
+    )
     learning_rate: float = Field(0.0005, gt=0)
     epochs: int = Field(3, ge=1)
     batch: int = Field(128, ge=8, description="Examples a step of a target's network; a multiple of 8.")
@@ -106,7 +108,9 @@ class Popularity(Node):
 class ItemItem(Node):
     """Cosine between items over users."""
 
-    neighbours: int = Field(200, ge=1)
+    neighbours: int = Field(
+        2000, ge=1, description="Kept of every item; few spare memory in a large catalogue and cost quality."
+    )
     across: float = Field(1.0, ge=0, description="Weight of the other scenarios' evidence.")
 
 
@@ -116,6 +120,48 @@ class Ease(Node):
     regularization: float = Field(300.0, gt=0)
     across: float = Field(1.0, ge=0)
     max_items: int = Field(20_000, ge=1, description="Above this catalogue the contender is left out, and said so.")
+
+
+OwnPart = Literal["popularity", "popularity_recent", "item_item", "ease"]
+Part = Literal[OwnPart, "popularity_across", "popularity_recent_across", "item_item_across", "ease_across"]
+
+
+class Pool(Node):
+    """A weighted sum of logarithms of what other contenders score; without a part it does not compete."""
+
+    alone: dict[OwnPart, float] = Field(description="Weights by contender, of the one that learns alone.")
+    across: dict[Part, float] = Field(description="Weights of the one that learns across.")
+    floor: float = Field(0.01, gt=0, description="Added to what neighbours score; to counts of users 1 is added.")
+    held_out_days: int = Field(
+        0, ge=0, description="Last days of training on which the weights are fitted; 0 takes them as they are."
+    )
+    prior: float = Field(10.0, gt=0, description="How many users with new items the configured weights are worth.")
+
+
+class Trend(Pool):
+    """Popularity of the recent days against that of all time; it ignores who is asking."""
+
+    alone: dict[OwnPart, float] = Field(default_factory=lambda: {"popularity_recent": 1.0, "popularity": -0.5})
+    across: dict[Part, float] = Field(
+        default_factory=lambda: {"popularity_recent_across": 1.0, "popularity_across": -0.7, "popularity": 0.5}
+    )
+
+
+class Blend(Pool):
+    """Neighbours and trend together."""
+
+    alone: dict[OwnPart, float] = Field(
+        default_factory=lambda: {"ease": 1.0, "item_item": 1.0, "popularity_recent": 1.0, "popularity": -1.0}
+    )
+    across: dict[Part, float] = Field(
+        default_factory=lambda: {
+            "ease_across": 1.0,
+            "item_item_across": 1.0,
+            "popularity_recent_across": 1.0,
+            "popularity_across": -1.25,
+            "popularity": 0.4,
+        }
+    )
 
 
 class Steps(Node):
@@ -148,6 +194,8 @@ class Contenders(Node):
     popularity: Popularity = Popularity()
     item_item: ItemItem = ItemItem()
     ease: Ease = Ease()
+    trend: Trend = Trend()
+    blend: Blend = Blend()
     transitions: Transitions | None = Field(None, description="Sequence neighbours; not fitted when left out.")
 
 

@@ -7,26 +7,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from landbridge.errors import TrainError
+from landbridge.models.beside import GATES, RankerBeside, RetrieverBeside
 from landbridge.models.initial import grown, initialise
+from landbridge.models.low_rank import adapt
 from landbridge.models.ranker import Ranker
 from landbridge.models.retriever import Retriever
 from landbridge.models.sizes import Sizes
 
 NAMES = ("retriever", "ranker")
+"""The networks, in the order in which they are fitted."""
 SPREAD = {"retriever": 0.1, "ranker": 0.3}
 """Standard deviation of fresh embeddings; the ranker multiplies them with each other."""
-"""The networks, in the order in which they are fitted."""
+PLAIN = "plain"
+LOW_RANK = "low_rank"
 
 
 @dataclass(frozen=True)
 class Networks:
-    """A retriever and a ranker of the same sizes."""
+    """A retriever and a ranker of the same sizes.
+
+    `form` says how they are built: plain, with low-rank adapters, or with the source's networks beside them (the names
+    of `GATES`); what was saved in a form is loaded in it.
+    """
 
     retriever: Retriever
     ranker: Ranker
+    form: str = PLAIN
 
     @property
     def sizes(self) -> Sizes:
@@ -47,6 +56,44 @@ class Networks:
             initialise(networks.network(name), seed, SPREAD[name])
         return networks
 
+    def adapted(self, seed: int) -> Networks:
+        """Return these networks, changed in place: with a low-rank adapter beside every matrix."""
+        for name in NAMES:
+            adapt(self.network(name), seed)
+        return Networks(self.retriever, self.ranker, LOW_RANK)
+
+    def beside(self, source: Networks, gate: str) -> Networks:
+        """Return networks that begin as these and take in what the plain `source` makes of the same rows."""
+        return Networks(
+            RetrieverBeside(self.retriever, source.retriever, gate),
+            RankerBeside(self.ranker, source.ranker, gate),
+            gate,
+        )
+
+    def with_source(self, source: Networks) -> Networks:
+        """Return these networks, changed in place: with another plain source beside them."""
+        self.retriever.load_state_dict(_named("source.", source.retriever), strict=False)
+        self.ranker.load_state_dict(_named("source.", source.ranker), strict=False)
+        return self
+
+    @classmethod
+    def of_form(cls, form: str, sizes: Sizes, seed: int | None) -> Networks:
+        """Return networks of a form: fresh ones, or without a seed such whose weights are yet to be loaded.
+
+        Raises
+        ------
+        TrainError
+            If there is no such form.
+        """
+        plain = cls(Retriever(sizes), Ranker(sizes)) if seed is None else cls.new(sizes, seed)
+        if form == PLAIN:
+            return plain
+        if form == LOW_RANK:
+            return plain.adapted(seed or 0)
+        if form not in GATES:
+            raise TrainError(f"there are no networks of the form {form}; forms: plain, low_rank, {', '.join(GATES)}")
+        return plain.beside(plain, form)
+
     def copy(self, sizes: Sizes, seed: int) -> Networks:
         """The same weights in networks of `sizes`, whose vocabularies may be larger.
 
@@ -59,7 +106,7 @@ class Networks:
             raise TrainError(
                 f"weights of {self.sizes} do not fit networks of {sizes}; the widths or the features changed: fit anew"
             )
-        networks = Networks.new(self.sizes.grown(sizes), seed)
+        networks = Networks.of_form(self.form, self.sizes.grown(sizes), seed)
         for name in NAMES:
             network = networks.network(name)
             network.load_state_dict(grown(network, dict(self.network(name).state_dict())))
@@ -67,7 +114,8 @@ class Networks:
 
     def save(self, folder: Path) -> None:
         """Write sizes.json, retriever.safetensors and ranker.safetensors into an existing folder."""
-        (folder / "sizes.json").write_text(json.dumps(self.sizes.to_json(), indent=1, sort_keys=True))
+        tree = {"form": self.form, **self.sizes.to_json()}
+        (folder / "sizes.json").write_text(json.dumps(tree, indent=1, sort_keys=True))
         for name in NAMES:
             weights = {key: value.detach().contiguous() for key, value in self.network(name).state_dict().items()}
             save_file(weights, folder / f"{name}.safetensors")
@@ -75,8 +123,12 @@ class Networks:
     @classmethod
     def load(cls, folder: Path) -> Networks:
         """Read what `save` wrote."""
-        sizes = Sizes.from_json(json.loads((folder / "sizes.json").read_text()))
-        networks = cls(Retriever(sizes), Ranker(sizes))
+        tree = json.loads((folder / "sizes.json").read_text())
+        networks = cls.of_form(tree.pop("form", PLAIN), Sizes.from_json(tree), None)
         for name in NAMES:
             networks.network(name).load_state_dict(load_file(folder / f"{name}.safetensors"))
         return networks
+
+
+def _named(prefix: str, network: nn.Module) -> dict[str, Tensor]:
+    return {prefix + name: value for name, value in network.state_dict().items()}

@@ -41,6 +41,18 @@ class Ranker(nn.Module):
         self, histories: Histories, row_B: Tensor, item_BK: Tensor, feature_BKG: Tensor, noise: Noise | None = None
     ) -> Tensor:
         """Return logit_BK of candidates `item_BK` for the histories at `row_B`, with item features as of the moment."""
+        crossed_BKW, taste_BD = self._read(histories, row_B, item_BK)
+        hidden_BKW = self._deep(crossed_BKW, row_B, feature_BKG, noise)[-1]
+        # Beside the deep part a plain product, which learns first (Cheng et al. 2016, wide and deep).
+        plain_BK = (self.item(item_BK) * taste_BD[:, None]).sum(-1)
+        return torch.as_tensor(self.logit(hidden_BKW).squeeze(-1) + plain_BK)
+
+    def layers(self, histories: Histories, row_B: Tensor, item_BK: Tensor, feature_BKG: Tensor) -> list[Tensor]:
+        """Return the outputs BKW of all hidden layers."""
+        return self._deep(self._read(histories, row_B, item_BK)[0], row_B, feature_BKG, None)
+
+    def _read(self, histories: Histories, row_B: Tensor, item_BK: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is known of the candidates, the user and their crossing, BKW, and the user's taste, BD."""
         event_HLD = self.tokens(self.item(histories.item_HL), histories)
         present_HL = histories.present
         long_HD = event_HLD.sum(1) / present_HL.sum(1).clamp(min=1)[:, None]
@@ -60,18 +72,25 @@ class Ranker(nn.Module):
             item_BKD * long_BKD,
             item_BKD * asked_BKD,
         ]
-        hidden_BKW = self.norm(torch.cat(crossed, dim=-1))
+        taste_HD = self.match(torch.cat([long_HD, event_HLD[:, -1], asked_HD], dim=1))
+        return self.norm(torch.cat(crossed, dim=-1)), taste_HD[row_B]
+
+    def _deep(self, hidden_BKW: Tensor, row_B: Tensor, feature_BKG: Tensor, noise: Noise | None) -> list[Tensor]:
+        """Return the outputs of the hidden layers; `after_layer` may change each."""
+        outputs = []
         for place, layer in enumerate(self.hidden):
             # Beside the norm: features have their own scale, and a far one must not drown the rest.
             direct: Tensor | float = self.item_features(feature_BKG) if place == 0 else 0.0
-            hidden_BKW = F.gelu(layer(hidden_BKW) + direct)
+            hidden_BKW = self.after_layer(place, F.gelu(layer(hidden_BKW) + direct))
             if noise is not None and self.sizes.rank_dropout > 0:
                 mask_HW = noise.mask(f"hidden{place}", hidden_BKW.shape[-1], self.sizes.rank_dropout)
                 hidden_BKW = hidden_BKW * mask_HW[row_B][:, None]
-        # Beside the deep part a plain product, which learns first (Cheng et al. 2016, wide and deep).
-        last_HD = event_HLD[:, -1]
-        taste_BD = self.match(torch.cat([long_HD, last_HD, asked_HD], dim=1))[row_B]
-        return torch.as_tensor(self.logit(hidden_BKW).squeeze(-1) + (item_BKD * taste_BD[:, None]).sum(-1))
+            outputs.append(hidden_BKW)
+        return outputs
+
+    def after_layer(self, place: int, hidden_BKW: Tensor) -> Tensor:
+        """Return a hidden layer's output; a network with another one beside it adds that one's here."""
+        return hidden_BKW
 
 
 def _attend(item_BKD: Tensor, key_BRD: Tensor, event_BRD: Tensor, present_BR: Tensor) -> Tensor:

@@ -39,8 +39,11 @@ class Retriever(nn.Module):
 
     def users(self, histories: Histories, noise: Noise | None = None) -> Tensor:
         """Return user_HW: the user's vector over the temperature, and a one."""
-        user_HD = self.encoder(self.item(histories.item_HL), histories, noise) * torch.exp(-self.log_temperature)
-        return F.pad(user_HD, (0, 1), value=1.0)
+        return F.pad(self.encoded(histories, noise) * torch.exp(-self.log_temperature), (0, 1), value=1.0)
+
+    def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
+        """Return user_HD, what the encoder makes of the histories."""
+        return torch.as_tensor(self.encoder(self.item(histories.item_HL), histories, noise))
 
     def embedded(self, item: Tensor) -> Tensor:
         """Return what is learned of items alone, [..., W]."""

@@ -87,7 +87,7 @@ class Facts:
 
     def crosses(self, contender: str) -> bool:
         """Whether a contender learned from other scenarios."""
-        return contender.endswith("_across") or contender == self.config.transfer.strategy
+        return contender.endswith("_across") or contender in self.config.transfer.strategies
 
 
 def gather(lake: Lake, models: Path, ds: dt.date) -> Facts:

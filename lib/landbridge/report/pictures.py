@@ -108,7 +108,7 @@ def losses(facts: Facts) -> str | None:
         for axis in axes.flat[len(panels) :]:
             axis.set_axis_off()
         for axis, (title, fits) in zip(axes.flat, panels.items(), strict=False):
-            _loss_panel(axis, title, fits, facts.config.transfer.strategy)
+            _loss_panel(axis, title, fits, facts)
         return _uri(figure)
 
 
@@ -156,12 +156,12 @@ def _legend(figure: Figure) -> None:
     figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False, fontsize=8.5)
 
 
-def _loss_panel(axis: Axes, title: str, fits: dict[str, list[float]], strategy: str) -> None:
+def _loss_panel(axis: Axes, title: str, fits: dict[str, list[float]], facts: Facts) -> None:
     """Draw a line a fit; many of them are told apart only by what crossed and what did not."""
     many = len(fits) > 6
     for number, (name, values) in enumerate(sorted(fits.items())):
         contender = name.partition(" ")[0]
-        colour = (ACROSS if contender == strategy else ALONE) if many else _RULES[number % len(_RULES)]
+        colour = (ACROSS if facts.crosses(contender) else ALONE) if many else _RULES[number % len(_RULES)]
         axis.plot(_smooth(values), linewidth=1.1, color=colour, label=contender if many else name, alpha=0.8)
     axis.set(title=title, xlabel="step")
     axis.grid(True)

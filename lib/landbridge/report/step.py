@@ -25,6 +25,6 @@ REPORT = Step(
     "report",
     ("events", "quarantine", "items", "user_state", "metrics", "recommendations", "ledger"),
     (),
-    ("name", "transfer.source", "transfer.strategy", "guard", "recommend.k", "data.rules"),
+    ("name", "transfer.source", "transfer.strategies", "guard", "recommend.k", "data.rules"),
     report,
 )

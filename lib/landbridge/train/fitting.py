@@ -107,20 +107,26 @@ class Chain:
             "C": days.validation_until,
         }
         if networks is not None:
-            return Stage(fit, before[fit], days.until(fit), networks, True)
+            return Stage(fit, before[fit], days.until(fit), self._renewed(networks, fit), True)
         if warm is not None:
             earlier = load_networks(Path(warm.folder)).copy(self.bench.sizes(), job.config.seed)
-            return Stage(fit, dt.date.fromisoformat(warm.until), days.until(fit), earlier, True)
-        return Stage(fit, before[fit], days.until(fit), self._start(), False)
+            return Stage(fit, dt.date.fromisoformat(warm.until), days.until(fit), self._renewed(earlier, fit), True)
+        started = self.strategy.start(self._source(fit), self.bench.sizes(), job.config.seed, self._crossing)
+        return Stage(fit, before[fit], days.until(fit), started, False)
 
-    def _start(self) -> Networks:
-        config, scenario = self.bench.job.config, self._scenario
-        source = self.bench.job.fit_folder(
-            "A", replace(self.unit, contender="target_only", scope=config.transfer.source)
-        )
-        networks = load_networks(source) if self.strategy.crosses and source.exists() else None
-        crossing = Crossing(scenario(config.transfer.source), scenario(self.unit.scope))
-        return self.strategy.start(networks, self.bench.sizes(), config.seed, crossing)
+    def _renewed(self, networks: Networks, fit: Fit) -> Networks:
+        seed = self.bench.job.config.seed
+        return self.strategy.renewed(networks, self._source(fit), self.bench.sizes(), seed, self._crossing)
+
+    def _source(self, fit: Fit) -> Networks | None:
+        """Return the source's networks of the same fit, so that a target's fit knows no later day by them."""
+        unit = replace(self.unit, contender="target_only", scope=self.bench.job.config.transfer.source)
+        folder = self.bench.job.fit_folder(fit, unit)
+        return load_networks(folder) if self.strategy.crosses and folder.exists() else None
+
+    @property
+    def _crossing(self) -> Crossing:
+        return Crossing(self._scenario(self.bench.job.config.transfer.source), self._scenario(self.unit.scope))
 
     def _scenario(self, name: str) -> int:
         return self.bench.assembler.vocabulary.id("scenario", name)
@@ -173,6 +179,7 @@ class Chain:
         pretraining = unit.scope == config.transfer.source
         rate = config.transfer.learning_rate if self.strategy.crosses else settings.learning_rate
         epochs = settings.epochs if pretraining else config.transfer.epochs
+        epochs = (1 if stage.continued else epochs) if self.strategy.learns else 0
         batch = settings.batch if pretraining else config.transfer.batch
         loader = Loader(
             shards,
@@ -190,7 +197,7 @@ class Chain:
             objective = Ranking(networks.ranker, loader, seed)
         groups = self.strategy.groups(networks.network(name), rate * (CONTINUED if stage.continued else 1.0))
         place = Place(name, unit.contender, unit.scope, stage.fit)
-        return Loop(place, objective, groups, 1 if stage.continued else epochs, self.ranks, bench.watch, bench.progress)
+        return Loop(place, objective, groups, epochs, self.ranks, bench.watch, bench.progress)
 
     def _save(self, stage: Stage, networks: Networks, examples: int) -> None:
         job, unit = self.bench.job, self.unit

@@ -63,7 +63,7 @@ def target_units(night: Night) -> Planned:
     """Return the networks of every target and the simple contenders of every scenario."""
     config, examples = night.config, counts(night)
     targets = [scenario for scenario in examples if scenario != config.transfer.source]
-    names = (TargetOnly.name, config.transfer.strategy)
+    names = (TargetOnly.name, *config.transfer.strategies)
     wanted = [
         (name, target, examples[target], examples[target] > config.transfer.split_above)
         for target in targets

@@ -6,10 +6,17 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import nn
 
-from landbridge.models.networks import Networks
+from landbridge.errors import TrainError
+from landbridge.models.initial import is_table
+from landbridge.models.networks import NAMES, Networks
 from landbridge.models.sizes import Sizes
+
+TABLE_SHARE = 0.5
+"""Embeddings move at this share of the rate where the source has learned them: what a few examples of a target say
+of an item adds to what the source knows."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +32,10 @@ class Strategy(ABC):
 
     name: ClassVar[str]
     """The name of the contender that it makes."""
-    crosses: ClassVar[bool]
+    crosses: ClassVar[bool] = True
     """Whether it learns from other scenarios; if not, its networks see the events of the own scenario only."""
+    learns: ClassVar[bool] = True
+    """Whether the target's examples move any weight."""
 
     @abstractmethod
     def start(self, source: Networks | None, sizes: Sizes, seed: int, crossing: Crossing) -> Networks:
@@ -34,8 +43,61 @@ class Strategy(ABC):
         pretrained.
         """
 
+    def renewed(
+        self, networks: Networks, source: Networks | None, sizes: Sizes, seed: int, crossing: Crossing
+    ) -> Networks:
+        """Return networks that are to be continued, with what they hold of the source taken from its newest fit."""
+        return networks
+
     @abstractmethod
     def groups(self, network: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
         """Return the optimizer's parameter groups (``params`` and ``lr``); each learned parameter stands in
         exactly one.
         """
+
+    def needed(self, source: Networks | None) -> Networks:
+        """Return the source's networks.
+
+        Raises
+        ------
+        TrainError
+            If nothing was pretrained.
+        """
+        if source is None:
+            raise TrainError(
+                f"{self.name} needs the networks of the source, and there are none; run the step pretrain first"
+            )
+        return source
+
+
+def learned(network: nn.Module, learning_rate: float, share: float) -> list[dict[str, Any]]:
+    """Return two groups of the parameters that learn: embedding tables at `share` of the rate, and all others."""
+    named = [(name, value) for name, value in network.named_parameters() if value.requires_grad]
+    tables = [value for name, value in named if is_table(name)]
+    others = [value for name, value in named if not is_table(name)]
+    return [{"params": tables, "lr": learning_rate * share}, {"params": others, "lr": learning_rate}]
+
+
+def taken_for_source(source: Networks, sizes: Sizes, seed: int, crossing: Crossing) -> Networks:
+    """Return a copy of the source's networks that takes the target for the source.
+
+    The target's scenario begins with the vectors of the source's. The source was fitted alone, so it read its own
+    counts of items only; the target shares what it learned of them between its own counts and those over all
+    scenarios.
+    """
+    networks = source.copy(sizes, seed)
+    for name in NAMES:
+        _adopt(networks.network(name), crossing)
+    return networks
+
+
+@torch.no_grad()
+def _adopt(network: nn.Module, crossing: Crossing) -> None:
+    for name, weight in network.named_parameters():
+        if name.endswith(("scenario.table.weight", "asked.table.weight")):
+            weight[crossing.target] = weight[crossing.source]
+        if name.endswith("item_features.weight"):
+            half = weight.shape[1] // 2
+            shared = 0.5 * (weight[:, :half] + weight[:, half:])
+            weight[:, :half] = shared
+            weight[:, half:] = shared
