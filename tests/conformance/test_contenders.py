@@ -18,7 +18,7 @@ from landbridge.models.sizes import Sizes
 ITEMS, USERS = 24, 24
 CONFIG = config_of("contenders.ease.regularization=5", "contenders.item_item.neighbours=12")
 SIMPLE = {contender.name: contender for contender in all_simple(CONFIG)}
-PERSONAL = [name for name in SIMPLE if "popularity" not in name]
+PERSONAL = [name for name in SIMPLE if "popularity" not in name and "trend" not in name]
 BOARD = checkerboard(USERS, ITEMS) + checkerboard(USERS, ITEMS, BIG, first_user=100)
 
 
@@ -85,7 +85,7 @@ def test_the_saved_one_scores_alike_and_nothing_is_pickled(fitted, states, catal
     save_fitted(fitted, tmp_path / "it", {"crosses": False})
     again = load_fitted(tmp_path / "it")
     np.testing.assert_array_equal(again.score(states, catalogue), fitted.score(states, catalogue))
-    for file in (tmp_path / "it").iterdir():
+    for file in (one for one in (tmp_path / "it").rglob("*") if one.is_file()):
         assert file.suffix in {".npy", ".json", ".safetensors"}
         if file.suffix == ".npy":
             np.load(file, allow_pickle=False)
@@ -152,6 +152,6 @@ def test_a_scenario_without_events_can_be_fitted(name, states, catalogue):
 
 
 def test_the_names_are_those_of_the_tables():
-    alone = ["popularity", "popularity_recent", "item_item", "ease"]
+    alone = ["popularity", "popularity_recent", "item_item", "ease", "trend", "blend"]
     assert [contender.name for contender in all_simple(CONFIG)] == alone + [f"{name}_across" for name in alone]
-    assert [contender.crosses for contender in all_simple(CONFIG)] == [False] * 4 + [True] * 4
+    assert [contender.crosses for contender in all_simple(CONFIG)] == [False] * 6 + [True] * 6

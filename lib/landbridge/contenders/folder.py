@@ -21,6 +21,7 @@ from landbridge.feed.states import Catalogue, States
 _KINDS = {
     "popularity": ("landbridge.contenders.popularity", "PopularityFitted"),
     "weights": ("landbridge.contenders.weights", "WeightsFitted"),
+    "blend": ("landbridge.contenders.blend", "BlendFitted"),
     "transitions": ("landbridge.contenders.transitions", "TransitionsFitted"),
     "network": ("landbridge.contenders.network", "NetworkFitted"),
 }

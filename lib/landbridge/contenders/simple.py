@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from landbridge.config.schema import Config
 from landbridge.contenders.base import Contender
+from landbridge.contenders.blend import Blend
 from landbridge.contenders.ease import Ease
 from landbridge.contenders.item_item import ItemItem
 from landbridge.contenders.popularity import Popularity
@@ -15,16 +16,28 @@ POPULARITIES = ("popularity", "popularity_recent")
 
 def all_simple(config: Config) -> list[Contender]:
     """Return the simple contenders of a configuration, those alone first."""
+    alone, across = (_closed_forms(config, crosses) for crosses in (False, True))
+    return [*alone, *_blends(config, False, alone), *across, *_blends(config, True, [*alone, *across])]
+
+
+def _closed_forms(config: Config, crosses: bool) -> list[Contender]:
     given = config.contenders
-    alone: list[Contender] = []
-    across: list[Contender] = []
-    for crosses, group in ((False, alone), (True, across)):
-        group += [
-            Popularity(crosses),
-            Popularity(crosses, given.popularity.recent_days),
-            ItemItem(given.item_item.neighbours, given.item_item.across if crosses else None),
-            Ease(given.ease.regularization, given.ease.max_items, given.ease.across if crosses else None),
-        ]
-        if given.transitions is not None:
-            group.append(Transitions(given.transitions, crosses))
-    return alone + across
+    sequences = [] if given.transitions is None else [Transitions(given.transitions, crosses)]
+    return [
+        Popularity(crosses),
+        Popularity(crosses, given.popularity.recent_days),
+        ItemItem(given.item_item.neighbours, given.item_item.across if crosses else None),
+        Ease(given.ease.regularization, given.ease.max_items, given.ease.across if crosses else None),
+        *sequences,
+    ]
+
+
+def _blends(config: Config, crosses: bool, known: list[Contender]) -> list[Contender]:
+    """Return the trend and the blend of the known contenders, those that have parts."""
+    found: list[Contender] = []
+    for stem, given in (("trend", config.contenders.trend), ("blend", config.contenders.blend)):
+        weights = {str(name): weight for name, weight in (given.across if crosses else given.alone).items()}
+        if weights:
+            parts = tuple((contender, weights[contender.name]) for contender in known if contender.name in weights)
+            found.append(Blend(stem, crosses, parts, given.floor, given.held_out_days, given.prior))
+    return found

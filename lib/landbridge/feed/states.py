@@ -106,3 +106,22 @@ def no_had(rows: int, items: int) -> sparse.csr_matrix:
     """Return the `had` of users of whom nothing is known."""
     none = np.empty(0, np.int32)
     return sparse.csr_matrix((np.empty(0, np.float32), none, np.zeros(rows + 1, np.int32)), shape=(rows, items))
+
+
+def of_had(scenario: int, had: sparse.csr_matrix) -> States:
+    """Return states of users of whom no more is known than what they have, had_BI."""
+    rows = had.shape[0]
+    none_BL: NDArray[np.int32] = np.zeros((rows, 1), np.int32)
+    zero_BL: NDArray[np.float32] = np.zeros((rows, 1), np.float32)
+    return States(
+        scenario,
+        pa.nulls(rows, pa.string()),
+        none_BL,
+        none_BL,
+        none_BL,
+        zero_BL,
+        zero_BL,
+        np.zeros(rows, np.int32),
+        np.zeros((rows, 0), np.float32),
+        had,
+    )
