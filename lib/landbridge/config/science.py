@@ -46,10 +46,12 @@ class Split(Node):
 
 
 class Transfer(Node):
-    """How the source's networks become a target's."""
+    """How the source's networks become a target's; each strategy is a contender, beside the control target_only."""
 
     source: str
-    strategy: Literal["fine_tune"] = "fine_tune"
+    strategies: list[Literal["zero_shot", "fine_tune", "low_rank", "side", "fusion"]] = Field(
+        default_factory=lambda: ["fine_tune"], min_length=1
+    )
     learning_rate: float = Field(0.0005, gt=0)
     epochs: int = Field(3, ge=1)
     batch: int = Field(128, ge=8, description="Examples a step of a target's network; a multiple of 8.")
