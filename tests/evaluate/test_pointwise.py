@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from landbridge.evaluate.pointwise import all_metrics, auc_of, calibration_error, slices, user_auc
+from landbridge.evaluate.pointwise import all_metrics, auc_of, calibration_error, main_metrics, slices, user_auc
 
 LABEL = np.array([True, False, True, False])
 SCORE = np.array([0.9, 0.6, 0.4, 0.2], np.float32)
@@ -69,7 +69,9 @@ def test_auc_of_the_table_is_the_librarys(seed):
     if len(np.unique(label)) == 2:
         expected = roc_auc_score(label, score)
         assert auc_of(label, score, user, 12).value == pytest.approx(expected)
-        assert all_metrics(label, score, user)["auc"] == pytest.approx(expected)
+        found = all_metrics(label, score, user)
+        assert found["auc"] == pytest.approx(expected)
+        assert main_metrics(label, score) == pytest.approx({name: found[name] for name in ("auc", "log_loss")})
 
 
 def test_a_property_cuts_the_rows_in_two():

@@ -152,7 +152,7 @@ def test_a_source_that_is_alike_helps_and_a_contrary_one_does_harm(tmp_path):
     )
     place = (f"root={tmp_path}", f"tracking.uri=sqlite:///{RUNS}", "transfer.source=friend")
     config = config_of(*place, "study.matrix=logistic_joint")
-    rows = matrix(PointStudy(config, Examples.of(table, "rows")), [0], tmp_path, quiet)
+    rows = matrix(PointStudy(config, Examples.of(table, "rows")), None, [0], tmp_path, quiet)
     gain = {row.contender: row for row in rows if row.scenario == "target"}
     assert gain["friend"].difference > 0.02
     assert gain["friend"].p < 0.05

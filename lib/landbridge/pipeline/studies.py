@@ -74,10 +74,10 @@ def study(
 
         say: Say = lambda line: lines_of(console, line)  # noqa: E731
         protocol = _protocol(config, say, wait)
-        given = list(seeds or config.study.seeds)
-        run_study(protocol, contenders.split(",") if contenders else None, given, folder_of(config), say)
+        given, wanted = list(seeds or config.study.seeds), contenders.split(",") if contenders else None
+        run_study(protocol, wanted, given, folder_of(config), say)
         if with_matrix:
-            matrix(protocol, given, folder_of(config), say)
+            matrix(protocol, wanted, given, folder_of(config), say)
 
 
 @click.command()

@@ -13,7 +13,7 @@ from landbridge.contenders.pointwise.base import PointContender
 from landbridge.errors import ConfigError
 from landbridge.feed.rows import Rows
 from landbridge.study.pointwise import Material, PointStudy, fitted_and_scored
-from landbridge.study.protocol import Entry, Measured, Metric, Protocol, Scored, Trial
+from landbridge.study.protocol import ALL, Entry, Measured, Metric, Protocol, Scored, Trial
 
 ALONE, EVERY = "alone", "all"
 
@@ -72,8 +72,8 @@ class SourceStudy(Protocol):
         return Scored(rows, sum(one.seconds for one in parts), left_out=left_out)
 
     def measured(self, rows: pa.Table) -> Mapping[str, Measured]:
-        """Return AUC by target."""
-        return self.base.measured(rows)
+        """Return AUC by target; there is none of all, because a source's own rows are not judged."""
+        return {target: one for target, one in self.base.measured(rows).items() if target != ALL}
 
     def metrics(self, rows: pa.Table) -> Sequence[Metric]:
         """Return what the task measures."""

@@ -19,7 +19,7 @@ from landbridge.config.schema import Config
 from landbridge.contenders.pointwise.base import PointContender, PointFitted, PointView
 from landbridge.contenders.pointwise.simple import known_pointwise
 from landbridge.errors import ConfigError, DataError
-from landbridge.evaluate.pointwise import all_metrics, auc_of, slices
+from landbridge.evaluate.pointwise import all_metrics, auc_of, main_metrics, slices
 from landbridge.feed.rows import Coding, Rows
 from landbridge.study.protocol import ALL, Entry, Measured, Metric, Protocol, Scored, Trial
 
@@ -150,17 +150,18 @@ class PointStudy(Protocol):
         return found
 
     def metrics(self, rows: pa.Table) -> Sequence[Metric]:
-        """Return all measures by scenario, and AUC, GAUC and log loss of the slices."""
+        """Return all measures by scenario, and AUC and log loss of the slices of each."""
         label_N, score_N, user_N, _ = _arrays(rows)
-        found = []
         known = {name: rows[name].to_numpy(zero_copy_only=False) for name in _KNOWN}
+        found = []
         for scenario, mask in _scenarios(rows):
-            of = [(ALL, mask), *((name, mask & inside) for name, inside in slices(**known))]
-            for name, some in of:
-                if not some.any() or (name != ALL and some.sum() == mask.sum()):
-                    continue
-                values = all_metrics(label_N[some], score_N[some], user_N[some])
-                found += [Metric(scenario, name, key, value, int(some.sum())) for key, value in values.items()]
+            label, score = label_N[mask], score_N[mask]
+            values = all_metrics(label, score, user_N[mask])
+            found += [Metric(scenario, ALL, key, value, len(label)) for key, value in values.items()]
+            for name, some in slices(**{one: has_N[mask] for one, has_N in known.items()}):
+                if 0 < (count := int(some.sum())) < len(label):
+                    values = main_metrics(label[some], score[some])
+                    found += [Metric(scenario, name, key, value, count) for key, value in values.items()]
         return found
 
     def matrix(self, contender: str) -> Protocol:

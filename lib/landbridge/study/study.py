@@ -79,11 +79,14 @@ def study(protocol: Protocol, wanted: Sequence[str] | None, seeds: Sequence[int]
     return rows
 
 
-def matrix(protocol: Protocol, seeds: Sequence[int], folder: Path, say: Say) -> list[Row]:
-    """Measure which source helps which target; write and print the matrix; return its rows."""
-    name = protocol.config.study.matrix or next((one.name for one in protocol.entries() if one.crosses), None)
+def matrix(protocol: Protocol, wanted: Sequence[str] | None, seeds: Sequence[int], folder: Path, say: Say) -> list[Row]:
+    """Measure which source helps which target; write and print the matrix; return its rows.
+
+    It is of the contender ``study.matrix`` or, when that is left out, of the first studied one that crosses.
+    """
+    name = protocol.config.study.matrix or next((one.name for one in chosen(protocol, wanted) if one.crosses), None)
     if name is None:
-        raise ConfigError("no contender learns from other scenarios, so there is no matrix")
+        raise ConfigError("no contender that is studied learns from other scenarios, so there is no matrix")
     sources = protocol.matrix(name)
     entries, store = list(sources.entries()), Store(folder / "matrix" / name)
     with tracked(protocol.config, f"matrix of {name}", say) as tracker:

@@ -43,6 +43,8 @@ class PointFitted(ABC):
 
     kind: ClassVar[str]
     """Names the class in a saved folder."""
+    curve: tuple[tuple[float, int, float], ...] = ()
+    """While it learned: seconds since the fit began, examples seen so far, AUC on the held-out rows. Not saved."""
 
     @abstractmethod
     def probability(self, rows: Rows) -> NDArray[np.float32]:

@@ -1,0 +1,238 @@
+"""The study of a ranking task whose split declares parts: next items, cold users, learning curves.
+
+What is judged on the test is fitted on training and validation rows; a search, and the validation column of the table,
+fit on training rows and judge the validation rows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from landbridge.code import code_of
+from landbridge.config.schema import Config
+from landbridge.contenders.base import ALL, Contender, Fitted, View
+from landbridge.contenders.simple import all_simple
+from landbridge.errors import ConfigError
+from landbridge.evaluate.part_units import PartUnits, cold_users, next_items, ranked, with_share
+from landbridge.feed.assemble import Assembler
+from landbridge.feed.interactions import Interactions
+from landbridge.lake.lake import Lake
+from landbridge.study.protocol import Entry, Measured, Protocol, Scored, Trial
+
+COLD = "cold"
+_BEFORE = {"validation": ("train",), "test": ("train", "validation")}
+_READ = ("examples", "vocabulary", "statistics", "user_state")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Questions about one scenario, and the rows that may be learned from."""
+
+    learn: Interactions
+    units: PartUnits
+
+
+@dataclass
+class PartStudy(Protocol):
+    """A ranking task with declared parts as a study sees it.
+
+    Attributes
+    ----------
+    judge
+        The part that is judged.
+    """
+
+    config: Config
+    lake: Lake
+    ds: dt.date
+    judge: Literal["validation", "test"] = "test"
+    _cases: dict[tuple[str, str], tuple[Case, ...]] = field(default_factory=dict, repr=False)
+
+    @property
+    def measure(self) -> str:  # type: ignore[override]
+        """NDCG at the guard's k."""
+        return f"ndcg@{self.config.guard.k}"
+
+    @property
+    def parts(self) -> Sequence[str]:
+        """The judged part; cold users and the shares of the learning curve where they are asked for."""
+        given = self.config.study
+        return (self.judge, *([COLD] if given.cold else []), *(f"{share:g}" for share in given.shares))
+
+    @cached_property
+    def contenders(self) -> dict[str, Contender]:
+        """All contenders there are, by name."""
+        return {one.name: one for one in all_simple(self.config)}
+
+    def entries(self) -> Sequence[Entry]:
+        """All contenders there are; they are closed forms, so no seed changes them."""
+        return [Entry(one.name, one.crosses, seeded=False) for one in self.contenders.values()]
+
+    def searching(self, config: Config) -> PartStudy:
+        """Return the same task under another configuration, judged on validation rows."""
+        return PartStudy(config, self.lake, self.ds, "validation", self._cases)
+
+    def fingerprint(self, trial: Trial) -> Mapping[str, str]:
+        """Return hashes of the tables, of the sections the scores depend on, and of the contender's code."""
+        tree = self.config.model_dump(mode="json")
+        study = {name: tree["study"][name] for name in ("cold", "shares", "validation")}
+        code = {
+            name: value
+            for module in (type(self.contenders[trial.contender]).__module__, __name__)
+            for name, value in code_of(module).items()
+            if name.split(".")[1:2] not in ([], ["config"], ["errors"], ["lake"], ["tracking"])
+        }
+        return {
+            "rows": _hash([self.lake.digest(name, until=self.ds) for name in _READ]),
+            "configuration": _hash([tree["features"], tree["split"], tree["contenders"], study, self.judge]),
+            "code": _hash(code),
+        }
+
+    def cases(self, part: str, judge: str) -> tuple[Case, ...]:
+        """Return what a part is learned from and judged on; of several in memory only the last ones."""
+        key = (part, judge)
+        if key not in self._cases:
+            for old in [one for one in self._cases if one[0] != part]:
+                del self._cases[old]
+            self._cases[key] = tuple(self._made(part, judge))
+        return self._cases[key]
+
+    def run(self, trial: Trial) -> Scored:
+        """Fit the contender for every case, once where it is pooled, and rank what was to be found."""
+        contender = self.contenders[trial.contender]
+        begun = time.monotonic()
+        tables, left_out = self._ranked(contender, trial.part, self.judge)
+        seconds, reached = time.monotonic() - begun, float("nan")
+        if self.judge == "test" == trial.part and self.config.study.validation:
+            held, _ = self._ranked(contender, "validation", "validation")
+            reached = float(np.mean(_gains(pa.concat_tables(held), self.config.guard.k)[1])) if held else reached
+        return Scored(pa.concat_tables(tables) if tables else None, seconds, reached, (), tuple(left_out))
+
+    def measured(self, rows: pa.Table) -> Mapping[str, Measured]:
+        """Return NDCG by scenario, of all where it is of the judged part; cold users and shares by their own names."""
+        found = {}
+        scenario, window = (rows[name].to_numpy(zero_copy_only=False) for name in ("scenario", "window"))
+        judged = window == self.judge
+        names = np.where(judged, scenario, scenario + np.where(window == COLD, ", cold users", ", share " + window))
+        groups = [(ALL, judged), *((str(name), names == name) for name in np.unique(names))]
+        for name, mask in groups:
+            if mask.any():
+                found[name] = _measured(rows.filter(pa.array(mask)), self.config.guard.k)
+        return found
+
+    def _ranked(self, contender: Contender, part: str, judge: str) -> tuple[list[pa.Table], list[str]]:
+        tables, left_out = [], []
+        fits: dict[tuple[int, str], Fitted] = {}
+        for case in self.cases(part, judge):
+            scope = ALL if contender.pooled else case.units.scenario
+            view = View(self.config, scope, self.ds, case.learn)
+            sentence = contender.left_out(view)
+            if sentence is not None:
+                left_out.append(sentence)
+                continue
+            # One fit serves all cases that learn from the same rows.
+            key = (id(case.learn), scope)
+            fits[key] = fits[key] if key in fits else contender.fit(view)
+            tables.append(self._rows(fits[key], case.units, part))
+        return tables, list(dict.fromkeys(left_out))
+
+    def _rows(self, fitted: Fitted, units: PartUnits, part: str) -> pa.Table:
+        unit_T, item_T, rank_T, score_T = ranked(fitted, units)
+        count = len(unit_T)
+        return pa.table(
+            {
+                "user_id": units.states.user_ids.take(pa.array(unit_T)),
+                "scenario": pa.repeat(pa.scalar(units.scenario), count),
+                "window": pa.repeat(pa.scalar(part), count),
+                "item_id": self._assembler.vocabulary.values("item_id").take(pa.array(item_T.astype(np.int64) - 1)),
+                "rank": rank_T,
+                "catalogue": pa.repeat(pa.scalar(len(units.catalogue.items), pa.int32()), count),
+                "score": score_T,
+            }
+        )
+
+    @cached_property
+    def _assembler(self) -> Assembler:
+        return Assembler.fit(self.lake, self.config, self.ds)
+
+    @cached_property
+    def _log(self) -> Interactions:
+        """The rows of all parts."""
+        return self._read(None)
+
+    def _read(self, parts: Sequence[str] | None) -> Interactions:
+        where = None if parts is None else pc.field("part").isin(parts)
+        return Interactions.read(self.lake, self._assembler.vocabulary, self.ds, where)
+
+    def _made(self, part: str, judge: str) -> Iterator[Case]:
+        if part == COLD:
+            given = self.config.study.cold
+            assert given is not None
+            # Other users are cold where hyper-parameters are searched.
+            units, learn = cold_users(self.lake, self.ds, given, int(judge != "test"), self._assembler, self._log)
+            yield Case(learn, units)
+            return
+        before = self._read(_BEFORE[judge])
+        for scenario in self._scenarios(judge):
+            items = np.unique(self._log.of_scenario(scenario).item)
+            units = next_items(self.lake, self.ds, judge, scenario, self._assembler, before, items[items > 0])
+            learn = before if part in _BEFORE else with_share(before, scenario, float(part))
+            yield Case(learn, units)
+
+    def _scenarios(self, judge: str) -> list[str]:
+        found = self.lake.read("examples", until=self.ds, columns=["scenario"], where=pc.field("part") == judge)
+        if not found.num_rows:
+            raise ConfigError(f"split.part calls no row {judge!r}: a study of a ranking task needs that part")
+        return sorted(pc.unique(found["scenario"]).to_pylist())
+
+
+def open_parts(config: Config, lake: Lake, ds: dt.date, say: Callable[[str], None]) -> PartStudy:
+    """Return the study of a ranking task with declared parts, with the tables as they are now."""
+    pinned = lake.pinned(**{name: lake.version(name) for name in _READ})
+    say(f"next items of the part test, tables up to {ds}, version {lake.version('examples')} of the examples")
+    return PartStudy(config, pinned, ds)
+
+
+def _gains(rows: pa.Table, k: int) -> tuple[pa.StringArray, NDArray[np.float64], NDArray[np.intp]]:
+    """Return user ids ascending, and of every unit its NDCG@k and its user; a unit is a user in a scenario and window."""
+    unit_N = _codes(rows, ("scenario", "window", "user_id"))
+    units = int(unit_N.max(initial=-1)) + 1
+    rank_N = rows["rank"].to_numpy()
+    gain_U = np.bincount(unit_N, np.where(rank_N < k, 1.0 / np.log2(rank_N + 2.0), 0.0), units)
+    ideal_K = np.cumsum(1.0 / np.log2(np.arange(k) + 2.0))
+    ids, user_N = np.unique(rows["user_id"].to_numpy(zero_copy_only=False), return_inverse=True)
+    user_U = np.zeros(units, np.intp)
+    user_U[unit_N] = user_N
+    return pa.array(ids, pa.string()), gain_U / ideal_K[np.minimum(np.bincount(unit_N, minlength=units), k) - 1], user_U
+
+
+def _measured(rows: pa.Table, k: int) -> Measured:
+    """Return the mean over units and each user's part in it."""
+    user_ids, gain_U, user_U = _gains(rows, k)
+    mean = float(gain_U.mean())
+    return Measured(mean, user_ids, np.bincount(user_U, gain_U - mean, len(user_ids)) / len(gain_U), len(gain_U))
+
+
+def _codes(rows: pa.Table, names: Sequence[str]) -> NDArray[np.intp]:
+    """Return a number from 0 for every distinct combination of columns."""
+    code_N = np.zeros(rows.num_rows, np.int64)
+    for name in names:
+        values, place = np.unique(rows[name].to_numpy(zero_copy_only=False), return_inverse=True)
+        code_N = np.unique(code_N * len(values) + place, return_inverse=True)[1]
+    return code_N.astype(np.intp)
+
+
+def _hash(tree: object) -> str:
+    return hashlib.sha256(json.dumps(tree, sort_keys=True, default=str).encode()).hexdigest()[:16]
