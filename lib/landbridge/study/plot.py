@@ -55,8 +55,9 @@ def _panel(axis: Axes, rows: Sequence[Row]) -> None:
 def plot_matrix(rows: Sequence[Row], contender: str, file: Path) -> Path:
     """Draw the gain of every source (line) for every target (column); a star where p < 0.01."""
     shown = [row for row in rows if row.scenario != ALL and row.contender != row.control]
-    sources = list(dict.fromkeys(row.contender for row in shown))
+    # Sources in the order of targets, so that the empty cells make the diagonal; all of them together come last.
     targets = list(dict.fromkeys(row.scenario for row in shown))
+    sources = sorted({row.contender for row in shown}, key=lambda name: (name not in targets, name))
     gain_ST = np.full((len(sources), len(targets)), np.nan)
     for row in shown:
         gain_ST[sources.index(row.contender), targets.index(row.scenario)] = row.difference
@@ -68,7 +69,8 @@ def plot_matrix(rows: Sequence[Row], contender: str, file: Path) -> Path:
         if not np.isnan(row.difference):
             place = (targets.index(row.scenario), sources.index(row.contender))
             text = f"{row.difference:+.4f}{'*' if row.p < _SURE else ''}"
-            axis.text(*place, text, ha="center", va="center", fontsize=7)
+            colour = "white" if abs(row.difference) > 0.6 * bound else "black"
+            axis.text(*place, text, ha="center", va="center", fontsize=7, color=colour)
     axis.set_xticks(range(len(targets)), targets, rotation=30, ha="right", fontsize=8)
     axis.set_yticks(range(len(sources)), sources, fontsize=8)
     axis.set_xlabel("target")
