@@ -17,7 +17,12 @@ POINTWISE = "pointwise={numbers: {age: age, income: income}, categories: {colour
 
 def config_of(*overrides: str) -> Config:
     """The retail configuration, turned into a pointwise task of these columns; small forests."""
-    small = ("pointwise.contenders.trees.iterations=30", "transfer.source=big", "features.history=12")
+    small = (
+        "pointwise.contenders.trees.iterations=30",
+        "pointwise.contenders.memory.trees.min_rows=5",
+        "transfer.source=big",
+        "features.history=12",
+    )
     return load(CONF, "local", [POINTWISE, *small, *overrides])
 
 

@@ -27,10 +27,8 @@ class Trees(Node):
     min_rows: int = Field(20, ge=1, description="Rows of a leaf, at least.")
     category_l2: float = Field(1.0, ge=0, description="The penalty in splits on categories.")
     category_smoothing: float = Field(10.0, ge=0, description="Pulls the order of rare categories to the mean.")
-    pooling: Share | None = Field(
-        0.5,
-        description="Weight of the joint trees beside those of the scenario alone; null: the best on held-out rows.",
-    )
+    pooling: Share = Field(0.5, description="Weight of the joint trees beside those of the scenario alone.")
+    weight_folds: int = Field(3, ge=2, description="Folds of the training rows on which trees_weighted chooses it.")
 
 
 class PointContenders(Node):
