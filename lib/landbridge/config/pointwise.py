@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from landbridge.config.neighbours import Memory
 from landbridge.config.node import Name, Node, Share, Sql
+from landbridge.config.rankers import RankerSettings
 
 _TAKEN = frozenset({"example_id", "ds", "ts", "user_id", "item_id", "scenario", "label", "value", "part", "tags"})
 
@@ -38,6 +39,9 @@ class PointContenders(Node):
     logistic: Logistic = Logistic()
     trees: Trees = Trees()
     memory: Memory = Memory()
+    networks: list[RankerSettings] = Field(
+        default_factory=lambda: [RankerSettings()], description="Groups of networks; each has its own suffix."
+    )
 
 
 class Pointwise(Node):

@@ -2,6 +2,7 @@
 
 With a few hundred rows a scenario neither all nor nothing is right: trees on all scenarios see more rows and forget
 that a scenario has habits of its own; the mean of both probabilities is the simplest shrinkage of one to the other.
+Where scenarios are alike the joint trees deserve more: `trees_weighted` learns the weight from the training rows.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from landbridge.config.pointwise import Trees as Settings
 from landbridge.config.schema import Config
 from landbridge.contenders.pointwise.base import PointContender, PointFitted, PointView
 from landbridge.contenders.pointwise.features import categories
+from landbridge.feed.hashing import hash_strings
 from landbridge.feed.rows import Rows
 
 _WEIGHTS = np.linspace(0.0, 1.0, 11)
@@ -104,42 +106,53 @@ class Trees(PointContender):
 
 @dataclass(frozen=True)
 class PooledTrees(PointContender):
-    """Partial pooling: w of the joint trees and 1 - w of the scenario's own, in all scenarios the same w."""
+    """Partial pooling: w of the joint trees and 1 - w of the scenario's own, in all scenarios the same w.
+
+    w is given or, where `chooses`, the one with the smallest log loss out of fold on the training rows (stacking,
+    Breiman 1996), the folds being of users.
+    """
 
     settings: Settings
-    name = "trees_pooling"
+    chooses: bool = False
     crosses = True
     pooled = True
     sections = ("pointwise.contenders.trees",)
 
     @property
-    def holds_out(self) -> bool:  # type: ignore[override]
-        """The weight is chosen on held-out rows unless it is given."""
-        return self.settings.pooling is None
+    def name(self) -> str:  # type: ignore[override]
+        """The published name."""
+        return "trees_weighted" if self.chooses else "trees_pooling"
 
     def left_out(self, view: PointView) -> str | None:
-        """Return why not: as for the trees, or no rows to choose the weight on."""
-        if self.settings.pooling is None and (view.held_out is None or not len(view.held_out)):
-            return "there are no held-out rows to choose pointwise.contenders.trees.pooling on; give it a number"
+        """Return why not: as for the trees."""
         return _left_out(view)
 
     def fit(self, view: PointView) -> TreesFitted:
-        """Fit both, then choose the weight."""
-        rows = view.rows
-        joint = _boost(rows, self.settings)
-        alone = {rows.coding.scenario(name): _boost(rows.of_scenario(name), self.settings) for name in rows.scenarios}
-        if self.settings.pooling is not None:
-            return TreesFitted(joint, alone, self.settings.pooling, _share(rows))
-        assert view.held_out is not None
-        weight = _best_weight(joint, alone, view.held_out, _share(rows))
-        return TreesFitted(joint, alone, weight, _share(rows))
+        """Choose the weight, then fit both on all rows."""
+        weight = self._chosen(view.rows) if self.chooses else self.settings.pooling
+        return TreesFitted(*self._both(view.rows), weight, _share(view.rows))
+
+    def _both(self, rows: Rows) -> tuple[str, dict[int, str]]:
+        own = {rows.coding.scenario(name): rows.of_scenario(name) for name in rows.scenarios}
+        return _boost(rows, self.settings), {code: _boost(some, self.settings) for code, some in own.items()}
+
+    def _chosen(self, rows: Rows) -> float:
+        """Return the weight with the smallest log loss out of fold, the middle one of equals."""
+        fold_N = hash_strings(rows.cluster_N) % np.uint64(self.settings.weight_folds)
+        loss_W = np.zeros(len(_WEIGHTS))
+        for fold in range(self.settings.weight_folds):
+            rest, judged = rows.take(fold_N != fold), rows.take(fold_N == fold)
+            if len(rest) and len(judged):
+                loss_W += _losses(*self._both(rest), judged, _share(rest))
+        best = np.flatnonzero(loss_W <= loss_W.min() + 1e-9)
+        return float(_WEIGHTS[best[len(best) // 2]])
 
 
 def contenders(config: Config) -> list[PointContender]:
     """Return the contenders of this module."""
     assert config.pointwise is not None
     given = config.pointwise.contenders.trees
-    return [Trees(given), Trees(given, crosses=True), PooledTrees(given)]
+    return [Trees(given), Trees(given, crosses=True), PooledTrees(given), PooledTrees(given, chooses=True)]
 
 
 def _left_out(view: PointView) -> str | None:
@@ -152,14 +165,13 @@ def _left_out(view: PointView) -> str | None:
     return None
 
 
-def _best_weight(joint: str, alone: Mapping[int, str], held_out: Rows, share: float) -> float:
-    """Return the weight with the smallest log loss on held-out rows, the middle one of equals."""
-    one_N = TreesFitted(joint, {}, 1.0, share).probability(held_out).astype(np.float64)
-    other_N = TreesFitted(joint, alone, 0.0, share).probability(held_out).astype(np.float64)
-    mixed_WN = np.clip(_WEIGHTS[:, None] * one_N + (1 - _WEIGHTS[:, None]) * other_N, _SMALL, 1 - _SMALL)
-    loss_W = -np.where(held_out.label_N > 0, np.log(mixed_WN), np.log1p(-mixed_WN)).mean(axis=1)
-    best = np.flatnonzero(loss_W <= loss_W.min() + 1e-12)
-    return float(_WEIGHTS[best[len(best) // 2]])
+def _losses(joint: str, alone: Mapping[int, str], rows: Rows, share: float) -> NDArray[np.float64]:
+    """Return the summed log loss of rows by every weight, shape W."""
+    one_N = TreesFitted(joint, {}, 1.0, share).probability(rows).astype(np.float64)
+    other_N = TreesFitted(joint, alone, 0.0, share).probability(rows).astype(np.float64)
+    # A weight at a time: with all of them at once a large set would need eleven times its rows.
+    mixed = (np.clip(weight * one_N + (1 - weight) * other_N, _SMALL, 1 - _SMALL) for weight in _WEIGHTS)
+    return np.array([-np.where(rows.label_N > 0, np.log(mix), np.log1p(-mix)).sum() for mix in mixed])
 
 
 def _table(rows: Rows) -> NDArray[np.float32]:
