@@ -76,14 +76,14 @@ def test_the_vocabulary_may_have_grown(strategy, source):
     assert strategy.start(source, larger, 7, CROSSING).sizes == larger
 
 
-def test_only_what_crosses_depends_on_the_source(strategy, source):
+def test_only_what_begins_from_the_source_depends_on_it(strategy, source):
     other = Networks.new(SIZES, seed=2)
     first, second = (strategy.start(networks, SIZES, 7, CROSSING) for networks in (source, other))
-    assert same(weights(first), weights(second)) is not strategy.crosses
+    assert same(weights(first), weights(second)) is not strategy.from_source
 
 
-def test_what_crosses_needs_a_source(strategy):
-    if strategy.crosses:
+def test_what_begins_from_the_source_needs_it(strategy):
+    if strategy.from_source:
         with pytest.raises(TrainError, match="pretrain"):
             strategy.start(None, SIZES, 7, CROSSING)
     else:

@@ -49,7 +49,7 @@ class Transfer(Node):
     """How the source's networks become a target's; each strategy is a contender, beside the control target_only."""
 
     source: str
-    strategies: list[Literal["zero_shot", "fine_tune", "low_rank", "side", "fusion"]] = Field(
+    strategies: list[Literal["joint", "zero_shot", "fine_tune", "low_rank", "side", "fusion"]] = Field(
         default_factory=lambda: ["fine_tune"], min_length=1
     )
     learning_rate: float = Field(0.0005, gt=0)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from landbridge.config.days import FITS, Fit
+from landbridge.contenders.base import ALL
 from landbridge.contenders.folder import load_fitted, save_fitted, scope_folder
 from landbridge.contenders.network import NetworkFitted
 from landbridge.errors import TrainError
@@ -22,6 +23,7 @@ from landbridge.models.networks import NAMES, Networks
 from landbridge.models.sizes import Sizes
 from landbridge.train.checkpoints import Checkpoints, losses_of, set_optimizer_state
 from landbridge.train.job import Job, Unit
+from landbridge.train.jointly import Jointly
 from landbridge.train.loop import Loop, Loss, Place
 from landbridge.train.objectives import Objective, Ranking, Retrieving
 from landbridge.train.progress import Progress
@@ -122,7 +124,7 @@ class Chain:
         """Return the source's networks of the same fit, so that a target's fit knows no later day by them."""
         unit = replace(self.unit, contender="target_only", scope=self.bench.job.config.transfer.source)
         folder = self.bench.job.fit_folder(fit, unit)
-        return load_networks(folder) if self.strategy.crosses and folder.exists() else None
+        return load_networks(folder) if self.strategy.from_source and folder.exists() else None
 
     @property
     def _crossing(self) -> Crossing:
@@ -133,10 +135,8 @@ class Chain:
 
     def _fit(self, stage: Stage) -> Networks:
         job, started = self.bench.job, time.monotonic()
-        shards = self.store.shards(self.unit.scope, stage.since, stage.until)
-        drawn = Distribution.fit(
-            self.bench.assembler.items, job.config.negatives, self._scenario(self.unit.scope), stage.until
-        )
+        sources = self._sources(stage)
+        examples = sum(shards.total for shards, _ in sources)
         kept = Checkpoints(
             job.models / "checkpoints" / f"{stage.fit}-{scope_folder(self.unit.scope)}-{self.unit.contender}",
             job.fingerprint,
@@ -147,14 +147,14 @@ class Chain:
             networks = saved["networks"]
             self._losses = losses_of(saved["losses"], self.unit.contender, self.unit.scope, stage.fit)
         for name in NAMES[NAMES.index(saved["network"]) if saved else 0 :]:
-            loop = self._loop(name, networks, shards, drawn, stage)
+            loop = self._loop(name, networks, sources, stage)
             resumed = saved if saved is not None and saved["network"] == name else None
             if resumed is not None:
                 set_optimizer_state(loop, resumed["optimizer"])
             loop.run(resumed["epoch"] + 1 if resumed else 0, self._keep(kept, networks, loop))
             self._losses += loop.losses
         if self.ranks.leads:
-            self._save(stage, networks, shards.total)
+            self._save(stage, networks, examples)
             kept.clear()
             self.bench.progress.tell(
                 "fit",
@@ -162,7 +162,7 @@ class Chain:
                 contender=self.unit.contender,
                 scope=self.unit.scope,
                 fit=stage.fit,
-                examples=shards.total,
+                examples=examples,
                 steps=len(self._losses),
                 seconds=round(time.monotonic() - started, 3),
             )
@@ -171,33 +171,43 @@ class Chain:
     def _keep(self, kept: Checkpoints, networks: Networks, loop: Loop) -> _Keeper:
         return _Keeper(kept, networks, loop, list(self._losses), self.ranks.leads and self.unit.split)
 
-    def _loop(self, name: str, networks: Networks, shards: Shards, drawn: Distribution, stage: Stage) -> Loop:
+    def _sources(self, stage: Stage) -> list[tuple[Shards, Distribution]]:
+        """Return the examples of the scope and what their negatives are drawn from, of each scenario of the scope."""
+        scope, bench = self.unit.scope, self.bench
+        names = bench.assembler.vocabulary.values("scenario").to_pylist() if scope == ALL else [scope]
+        return [
+            (
+                self.store.shards(name, stage.since, stage.until),
+                Distribution.fit(bench.assembler.items, bench.job.config.negatives, self._scenario(name), stage.until),
+            )
+            for name in names
+        ]
+
+    def _loop(self, name: str, networks: Networks, sources: list[tuple[Shards, Distribution]], stage: Stage) -> Loop:
         """Return the loop of one network; a scope without examples has no steps."""
         bench, config, unit = self.bench, self.bench.job.config, self.unit
         settings = config.retriever if name == "retriever" else config.ranker
         seed = int(salt(config.seed, name, unit.contender, unit.scope, stage.fit) >> np.uint64(33))
-        pretraining = unit.scope == config.transfer.source
-        rate = config.transfer.learning_rate if self.strategy.crosses else settings.learning_rate
-        epochs = settings.epochs if pretraining else config.transfer.epochs
+        fresh = unit.scope in (config.transfer.source, ALL)
+        rate = settings.learning_rate if self.strategy.fresh else config.transfer.learning_rate
+        epochs = settings.epochs if fresh else config.transfer.epochs
         epochs = (1 if stage.continued else epochs) if self.strategy.learns else 0
-        batch = settings.batch if pretraining else config.transfer.batch
-        loader = Loader(
-            shards,
-            bench.assembler,
-            drawn,
-            batch,
-            seed,
-            config.ranker.negatives if name == "ranker" else 0,
-            self.own_only,
-        )
-        objective: Objective
-        if name == "retriever":
-            objective = Retrieving(networks.retriever, loader, seed, config.retriever.negatives, shards.scenario)
-        else:
-            objective = Ranking(networks.ranker, loader, seed)
+        batch = settings.batch if fresh else config.transfer.batch
+        parts = [self._objective(name, networks, shards, drawn, batch, seed) for shards, drawn in sources]
+        objective = parts[0] if len(parts) == 1 else Jointly(networks.network(name), parts)
         groups = self.strategy.groups(networks.network(name), rate * (CONTINUED if stage.continued else 1.0))
         place = Place(name, unit.contender, unit.scope, stage.fit)
         return Loop(place, objective, groups, epochs, self.ranks, bench.watch, bench.progress)
+
+    def _objective(
+        self, name: str, networks: Networks, shards: Shards, drawn: Distribution, batch: int, seed: int
+    ) -> Objective:
+        config = self.bench.job.config
+        negatives = config.ranker.negatives if name == "ranker" else 0
+        loader = Loader(shards, self.bench.assembler, drawn, batch, seed, negatives, self.own_only)
+        if name == "ranker":
+            return Ranking(networks.ranker, loader, seed)
+        return Retrieving(networks.retriever, loader, seed, config.retriever.negatives, shards.scenario)
 
     def _save(self, stage: Stage, networks: Networks, examples: int) -> None:
         job, unit = self.bench.job, self.unit

@@ -69,7 +69,7 @@ class Loop:
     ) -> None:
         self.place, self.objective, self.epochs = place, objective, epochs
         self.ranks, self.watch, self.progress = ranks, watch, progress
-        self.steps = objective.loader.steps
+        self.steps = objective.steps
         self.optimizer = torch.optim.Adam(groups, fused=True)
         self.top = [group["lr"] for group in groups]
         self.parameters = [value for group in groups for value in group["params"]]
@@ -81,7 +81,7 @@ class Loop:
             self._same_everywhere()
         self.objective.network.train()
         for epoch in range(begin, self.epochs):
-            for batch in self.objective.loader.epoch(epoch):
+            for batch in self.objective.batches(epoch):
                 started = time.monotonic()
                 loss_sum, weight = self.objective.loss(batch, epoch)
                 loss = self._update(loss_sum, weight, epoch, batch.step)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +29,15 @@ class Objective(ABC):
 
     network: nn.Module
     loader: Loader
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch, equal on every rank."""
+        return self.loader.steps
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """Yield what `loss` takes, step by step."""
+        return self.loader.epoch(epoch)
 
     @abstractmethod
     def loss(self, batch: Batch, epoch: int) -> tuple[Tensor, float]:

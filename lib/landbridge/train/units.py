@@ -16,7 +16,7 @@ from landbridge.errors import DataError, LakeError
 from landbridge.step import Night
 from landbridge.train.job import Unit, Warm
 from landbridge.train.lineage import predecessor, recipe
-from landbridge.transfer import TargetOnly
+from landbridge.transfer import TargetOnly, strategy_of
 
 STEP_COST = 2e-4
 """Seconds that one example costs a network in an epoch, and what a closed form costs, measured on one core; they
@@ -63,8 +63,12 @@ def target_units(night: Night) -> Planned:
     """Return the networks of every target and the simple contenders of every scenario."""
     config, examples = night.config, counts(night)
     targets = [scenario for scenario in examples if scenario != config.transfer.source]
-    names = (TargetOnly.name, *config.transfer.strategies)
-    wanted = [
+    names: list[str] = [TargetOnly.name, *(name for name in config.transfer.strategies if not strategy_of(name).pooled)]
+    everything = sum(examples.values())
+    wanted: list[tuple[str, str, int, bool]] = [
+        (name, ALL, everything, True) for name in config.transfer.strategies if strategy_of(name).pooled
+    ]
+    wanted += [
         (name, target, examples[target], examples[target] > config.transfer.split_above)
         for target in targets
         for name in names

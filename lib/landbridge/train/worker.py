@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from landbridge.contenders.base import ALL
 from landbridge.errors import LandbridgeError
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.shards import Store
@@ -88,9 +89,9 @@ def open_store(bench: Bench, units: list[Unit], ranks: Ranks) -> Store:
     if all(unit.warm or unit.done for unit in units):
         since = min(dt.date.fromisoformat(unit.warm.until) if unit.warm else job.days.train_until for unit in units)
     bench.watch.beat("reading the examples")
-    return Store.open(
-        job.lake, bench.assembler, since, job.ds, ranks.rank, ranks.size, sorted({unit.scope for unit in units})
-    )
+    scopes = sorted({unit.scope for unit in units})
+    scenarios = None if ALL in scopes else scopes
+    return Store.open(job.lake, bench.assembler, since, job.ds, ranks.rank, ranks.size, scenarios)
 
 
 if __name__ == "__main__":

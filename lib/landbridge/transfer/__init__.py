@@ -6,12 +6,13 @@ from landbridge.errors import ConfigError
 from landbridge.transfer.base import Crossing, Strategy
 from landbridge.transfer.beside import Fusion, Side
 from landbridge.transfer.fine_tune import FineTune
+from landbridge.transfer.joint import Joint
 from landbridge.transfer.low_rank import LowRank
 from landbridge.transfer.target_only import TargetOnly
 from landbridge.transfer.zero_shot import ZeroShot
 
 STRATEGIES: dict[str, type[Strategy]] = {
-    strategy.name: strategy for strategy in (TargetOnly, ZeroShot, FineTune, LowRank, Side, Fusion)
+    strategy.name: strategy for strategy in (TargetOnly, Joint, ZeroShot, FineTune, LowRank, Side, Fusion)
 }
 """Every strategy by its published name."""
 

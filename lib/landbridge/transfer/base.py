@@ -36,6 +36,12 @@ class Strategy(ABC):
     """Whether it learns from other scenarios; if not, its networks see the events of the own scenario only."""
     learns: ClassVar[bool] = True
     """Whether the target's examples move any weight."""
+    from_source: ClassVar[bool] = True
+    """Whether it begins from the source's networks."""
+    fresh: ClassVar[bool] = False
+    """Whether what learns begins fresh: at the rate of the networks then, and not at that of the transfer."""
+    pooled: ClassVar[bool] = False
+    """Whether one fit (scope ``*``) learns from all scenarios and serves each."""
 
     @abstractmethod
     def start(self, source: Networks | None, sizes: Sizes, seed: int, crossing: Crossing) -> Networks:

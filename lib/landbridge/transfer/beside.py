@@ -16,6 +16,7 @@ from landbridge.transfer.base import Crossing, Strategy, learned, taken_for_sour
 
 
 class _Beside(Strategy):
+    fresh = True
     gate: ClassVar[str]
 
     def start(self, source: Networks | None, sizes: Sizes, seed: int, crossing: Crossing) -> Networks:

@@ -16,6 +16,8 @@ class TargetOnly(Strategy):
 
     name = "target_only"
     crosses = False
+    from_source = False
+    fresh = True
 
     def start(self, source: Networks | None, sizes: Sizes, seed: int, crossing: Crossing) -> Networks:
         """Return fresh networks, whatever the source."""

@@ -1,0 +1,75 @@
+"""Every strategy through the steps pretrain and finetune, over two nights."""
+
+import datetime as dt
+
+import numpy as np
+import pytest
+import torch
+from tests.lakes import SMALL, SOURCE, TINY
+from tests.train.nights import night_of, night_on
+
+from landbridge.contenders.folder import find_fitted, load_fitted, read_meta
+from landbridge.train.jointly import _due
+from landbridge.train.step import FINETUNE, PRETRAIN
+from landbridge.transfer import STRATEGIES
+
+CROSSING = [name for name, strategy in STRATEGIES.items() if strategy.crosses]
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory):
+    """Two nights with every strategy."""
+    first = night_of(tmp_path_factory.mktemp("strategies"), f"transfer.strategies=[{', '.join(CROSSING)}]")
+    second = night_on(first.config, first.ds + dt.timedelta(days=1))
+    for night in (first, second):
+        PRETRAIN.run(night)
+        FINETUNE.run(night)
+    return first, second
+
+
+@pytest.mark.parametrize("name", CROSSING)
+def test_every_target_has_it_in_every_fit(nights, name):
+    for night in nights:
+        for fit in "ABC":
+            for target in (SMALL, TINY):
+                folder = find_fitted(night.models, fit, target)[name]
+                assert read_meta(folder)["crosses"]
+                assert load_fitted(folder).networks.sizes.items > 1
+
+
+def test_joint_is_fitted_once_and_serves_the_source_too(nights):
+    found = {find_fitted(nights[0].models, "A", scenario)["joint"] for scenario in (SOURCE, SMALL, TINY)}
+    assert len(found) == 1
+    read = read_meta(found.pop())
+    assert read["examples"] == sum(
+        read_meta(find_fitted(nights[0].models, "A", scenario)["target_only"])["examples"]
+        for scenario in (SOURCE, SMALL, TINY)
+    )
+
+
+def test_zero_shot_is_the_source_of_the_same_fit(nights):
+    for fit in "AB":
+        source = load_fitted(find_fitted(nights[1].models, fit, SOURCE)["target_only"]).networks
+        target = load_fitted(find_fitted(nights[1].models, fit, SMALL)["zero_shot"]).networks
+        assert torch.equal(source.retriever.item.table.weight, target.retriever.item.table.weight)
+
+
+def test_beside_stands_tonights_source(nights):
+    for name in ("side", "fusion"):
+        source = load_fitted(find_fitted(nights[1].models, "C", SOURCE)["target_only"]).networks
+        target = load_fitted(find_fitted(nights[1].models, "C", SMALL)[name]).networks
+        assert torch.equal(source.ranker.item.table.weight, target.ranker.source.item.table.weight)
+
+
+def test_what_stays_stays_and_what_learns_moves(nights):
+    first, second = (load_fitted(find_fitted(night.models, "A", SMALL)["low_rank"]).networks for night in nights)
+    assert torch.equal(first.ranker.hidden[0].weight, second.ranker.hidden[0].weight)
+    assert first.ranker.hidden[0].high.abs().max() > 0
+
+
+@pytest.mark.parametrize("own", [0, 1, 3, 7])
+def test_the_turns_of_a_scenario_are_all_taken_and_spread(own):
+    turns = np.array([_due(step, own, 7) for step in range(7)])
+    assert turns.sum() == own
+    if own:
+        assert np.diff(np.flatnonzero(turns)).max(initial=0) <= -(-7 // own)
