@@ -24,7 +24,7 @@ def test_every_command_explains_itself(command: str) -> None:
 
 def test_the_commands_are_those_that_are_promised() -> None:
     steps = {"clean", "featurize", "pretrain", "finetune", "evaluate", "recommend", "report"}
-    others = {"nightly", "check", "plan", "backfill", "rollback", "show", "diff", "schema", "sql"}
+    others = {"nightly", "check", "plan", "backfill", "rollback", "show", "diff", "schema", "sql", "study", "tune"}
     assert set(COMMANDS) == steps | others
 
 
@@ -43,6 +43,7 @@ def test_the_schema_is_printed_and_written(tmp_path: Path) -> None:
         (["nightly", "--ds", "2011-11-30", "--from", "cook"], "'cook' is not one of 'clean', 'featurize'"),
         (["nightly", "--ds", "2011-11-30", "--conf", "none.yaml"], "none.yaml: cannot be read"),
         (["plan", "--ds", "2011-11-30", "--profile", "moon"], "profiles there:"),
+        (["study", "--seeds", "few"], "few are no seeds; write them as 0-4 or 0,2,7"),
         (["cook"], "No such command 'cook'"),
         (["backfill", "--from", "2011-11-30", "--to", "2011-11-29"], "the last day lies before the first"),
         (["nightly", "--ds", "2009-01-01"], "the first day with data is 2010-12-01"),
