@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from landbridge.config.node import Node
+from landbridge.config.node import Node, Share
 
 
 class Range(Node):
@@ -38,13 +38,37 @@ class Tune(Node):
     )
 
 
+class ColdUsers(Node):
+    """Users who lose a scenario, so that only what they did elsewhere tells what they want there."""
+
+    scenario: str
+    one_in: int = Field(5, ge=2, description="Users whose id has a CRC-32 that this divides are chosen.")
+
+
 class Study(Node):
-    """What is compared, how often, and with what."""
+    """What is compared, how often, and with what.
+
+    `cold` and `shares` are of ranking tasks with declared parts.
+    """
 
     ds: dt.date | None = Field(None, description="The day whose tables are studied; the first day when left out.")
     seeds: list[int] = Field(default_factory=lambda: [0, 1, 2, 3, 4], min_length=1)
     control: str | None = Field(None, description="What the others are compared with; the first when left out.")
     contenders: list[str] | None = Field(None, description="Those studied; all when left out.")
     validation: bool = Field(True, description="Whether the measure on validation rows is computed beside the test's.")
+    windows: list[dt.date] = Field(
+        default_factory=list, description="Ranking: the last days of training; the days after each are judged."
+    )
+    days: int = Field(21, ge=1, description="Ranking: how many days after the last of training are judged.")
     matrix: str | None = Field(None, description="The contender whose source x target gains --matrix measures.")
+    cold: ColdUsers | None = Field(None, description="Judges users who are known in other scenarios only.")
+    shares: list[Share] = Field(
+        default_factory=list, description="Learning curve: shares of a scenario's users whose events there are learned."
+    )
     tune: Tune = Tune()
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if self.windows != sorted(set(self.windows)):
+            raise ValueError("windows must ascend, each day once")
+        return self

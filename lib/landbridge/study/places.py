@@ -50,5 +50,6 @@ def discounted(places: Places, k: int) -> NDArray[np.float64]:
     inside_N = places.rank_N < k
     gain_N = np.where(inside_N, 1.0 / np.log2(np.minimum(places.rank_N, k) + 2.0), 0.0)
     ideal_K = np.cumsum(1.0 / np.log2(np.arange(k) + 2.0))
-    value_B: NDArray[np.float64] = np.bincount(places.unit_N, gain_N, len(places.taken_B))
-    return value_B / ideal_K[np.minimum(places.taken_B, k) - 1]
+    gain_B = np.bincount(places.unit_N, gain_N, len(places.taken_B))
+    value_B: NDArray[np.float64] = gain_B / ideal_K[np.minimum(places.taken_B, k) - 1]
+    return value_B
