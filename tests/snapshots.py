@@ -12,6 +12,9 @@ import yaml
 from pyspark.sql import SparkSession
 from tests.logs import _SPARK, CONF, Shop
 
+from landbridge.clean.files import find
+from landbridge.clean.read import read_raw
+from landbridge.clean.step import cleaned, events_of, quarantine_of
 from landbridge.config import load
 
 DS = dt.date(2020, 1, 1)
@@ -58,6 +61,17 @@ class Snapshot(Shop):
         local = CONF.parent / "profiles" / "local.yaml"
         overrides = [f"root={self.folder / 'var'}", f"spark.conf={json.dumps(_SPARK)}", "spark.master=local[2]"]
         self.config = load(file, local, overrides)
+
+    def cleaned(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """What clean would write to `events` and to `quarantine`, without writing it."""
+        data = self.config.data
+        files = find(self.config, DS, DS)[DS]
+        rows = cleaned(read_raw(self.spark, data, files), self.config).persist()
+        try:
+            events, bad = ([row.asDict() for row in made(rows).collect()] for made in (events_of, quarantine_of))
+            return events, bad
+        finally:
+            rows.unpersist()
 
     def put(self, name: str, *lines: str) -> None:
         """Write a file of lines, compressed where its name ends in .gz."""

@@ -60,17 +60,17 @@ def test_a_snapshot_without_a_file_is_a_sentence(make: Make) -> None:
 def test_a_moment_before_the_snapshot_is_right_and_one_after_it_is_a_wrong_day(make: Make) -> None:
     small = make({"columns": {"ts": {"type": "timestamp", "sql": "rating"}, "outcome": {"type": "double", "sql": "1"}}})
     small.put("ratings.tsv.gz", HEAD, "u1\ti1\t2019-05-05 10:00:00", "u1\ti2\t2020-01-02 00:00:00")
-    small.run(DS, CLEAN)
-    assert [row["item_id"] for row in small.rows("events")] == ["i1"]
-    assert [row["rules"] for row in small.rows("quarantine")] == [["wrong_day"]]
+    events, bad = small.cleaned()
+    assert [row["item_id"] for row in events] == ["i1"]
+    assert [row["rules"] for row in bad] == [["wrong_day"]]
 
 
 def test_a_lookup_adds_its_columns_and_no_rows(make: Make) -> None:
     small = make(TITLED)
     small.put("ratings.tsv.gz", HEAD, "u1\ti1\t7", "u2\ti1\t8", "u1\ti9\t8")
     small.put("items.csv", "id,title,kind", "i1,zebra,a", "i1,ant,b", "i2,bee,a")
-    small.run(DS, CLEAN)
-    assert {(row["user_id"], row["item_id"]): row["title"] for row in small.rows("events")} == {
+    events, _ = small.cleaned()
+    assert {(row["user_id"], row["item_id"]): row["title"] for row in events} == {
         ("u1", "i1"): "ant",
         ("u2", "i1"): "ant",
         ("u1", "i9"): None,
@@ -81,8 +81,8 @@ def test_a_declared_order_chooses_among_the_rows_of_a_key(make: Make) -> None:
     small = make({**TITLED, "lookups": {"info": {**ITEMS, "order": ["kind"]}}})
     small.put("ratings.tsv.gz", HEAD, "u1\ti1\t7")
     small.put("items.csv", "id,title,kind", "i1,ant,b", "i1,zebra,a")
-    small.run(DS, CLEAN)
-    assert [row["title"] for row in small.rows("events")] == ["zebra"]
+    events, _ = small.cleaned()
+    assert [row["title"] for row in events] == ["zebra"]
 
 
 def test_a_changed_lookup_cleans_the_day_again_and_an_unchanged_one_does_not(make: Make) -> None:
@@ -109,13 +109,12 @@ def test_a_lookup_that_is_absent_or_broken_is_a_sentence(make: Make) -> None:
         small.run(DS, CLEAN)
 
 
-def _lists(**more: Any) -> dict[str, Any]:
+def _lists() -> dict[str, Any]:
     reader = {
         "path": "{folder}/*.txt.gz",
         "options": {"sep": "\t", "header": "false"},
         "header": ["line", "items"],
         "explode": {"column": "items"},
-        **more,
     }
     columns = {
         "ts": {"type": "timestamp", "sql": "timestampadd(SECOND, _pos, timestamp'2020-01-01 00:00:00')"},
@@ -131,8 +130,8 @@ def test_a_list_in_a_line_becomes_a_row_for_each_element(make: Make) -> None:
     small = make(_lists())
     small.put("one.txt.gz", "1\t5,6,5", "2\t7")
     small.put("two.txt.gz", "1\t5")
-    outcome = small.run(DS, CLEAN)
-    found = sorted((row["user_id"], row["ts"].second, row["item_id"], row["length"]) for row in small.rows("events"))
+    events, bad = small.cleaned()
+    found = sorted((row["user_id"], row["ts"].second, row["item_id"], row["length"]) for row in events)
     assert found == [
         ("one:1", 0, "5", 3),
         ("one:1", 1, "6", 3),
@@ -140,15 +139,15 @@ def test_a_list_in_a_line_becomes_a_row_for_each_element(make: Make) -> None:
         ("one:2", 0, "7", 1),
         ("two:1", 0, "5", 1),
     ]
-    assert outcome.notes["rows"] == 5, "rows count after the lists are taken apart, and none is a copy of another"
+    assert bad == [], "the same item twice in a line, or in two files, is no copy"
 
 
 def test_a_line_without_a_list_is_found_in_quarantine(make: Make) -> None:
     small = make(_lists())
     small.put("one.txt.gz", "1\t5", "2\t")
-    outcome = small.run(DS, CLEAN)
-    assert [row["rules"] for row in small.rows("quarantine")] == [["missing:item_id", "missing:ts"]]
-    assert outcome.notes["rows"] == outcome.notes["events"] + outcome.notes["quarantined"] == 2
+    events, bad = small.cleaned()
+    assert [row["rules"] for row in bad] == [["missing:item_id", "missing:ts"]]
+    assert len(events) + len(bad) == 2
 
 
 def test_rows_are_numbered_by_file_and_copies_do_not_count(make: Make) -> None:
@@ -160,19 +159,19 @@ def test_rows_are_numbered_by_file_and_copies_do_not_count(make: Make) -> None:
     )
     small.put("a.tsv", HEAD, "u3\ti1\t7", "u1\ti1\t7", "u3\ti1\t7", "u2\ti1\t7", "u0\ti1\t7")
     small.put("b.tsv", HEAD, "u9\ti1\t7", "u8\ti1\t7")
-    small.run(DS, CLEAN)
-    numbers = {row["user_id"]: row["number"] for row in small.rows("events")}
+    events, bad = small.cleaned()
+    numbers = {row["user_id"]: row["number"] for row in events}
     assert numbers == {"u3": 0, "u1": 1, "u2": 2, "u0": 3, "u9": 0, "u8": 1}
-    assert [row["rules"] for row in small.rows("quarantine")] == [["duplicate"]]
+    assert [row["rules"] for row in bad] == [["duplicate"]]
 
 
 def test_of_rows_that_agree_the_first_stays(make: Make) -> None:
-    unique = {"by": ["user_id", "item_id"], "order": ["outcome desc"]}
+    unique = {"by": ["user_id", "item_id"], "order": ["-outcome"]}
     small = make({"rules": [{"name": "low", "remove": "outcome > 9"}, {"name": "rated_again", "unique": unique}]})
     small.put("ratings.tsv.gz", HEAD, "u1\ti1\t7", "u1\ti1\t9", "u1\ti1\t9", "u1\ti1\t10", "u2\ti1\t9")
-    small.run(DS, CLEAN)
-    assert sorted((row["user_id"], row["outcome"]) for row in small.rows("events")) == [("u1", 9.0), ("u2", 9.0)]
-    assert sorted(row["rules"] for row in small.rows("quarantine")) == [["duplicate"], ["low"], ["rated_again"]]
+    events, bad = small.cleaned()
+    assert sorted((row["user_id"], row["outcome"]) for row in events) == [("u1", 9.0), ("u2", 9.0)]
+    assert sorted(row["rules"] for row in bad) == [["duplicate"], ["low"], ["rated_again"]]
 
 
 def test_the_check_says_what_it_found(make: Make) -> None:
@@ -189,6 +188,7 @@ def test_the_check_says_what_it_found(make: Make) -> None:
         ({"reader": {"explode": {"column": "no"}}}, "explode.column no is not in header"),
         ({"lookups": {"info": {**ITEMS, "keys": {"no": "item"}}}}, "keys: no is not in header"),
         ({"lookups": {"item": ITEMS}}, "lookups.item has the name of a column"),
+        ({"lookups": {"info": {**ITEMS, "order": ["kind desc"]}}}, r"order\.0: .* for the largest write its negative"),
         ({"rules": [{"name": "again", "unique": {"by": ["no"]}}]}, "is by no, which is not among columns"),
     ],
 )

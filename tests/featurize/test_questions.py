@@ -19,6 +19,7 @@ from landbridge.errors import ConfigError, DataError
 from landbridge.featurize.step import FEATURIZE
 from landbridge.feed.rows import Coding, Rows
 from landbridge.lake.lake import Lake
+from landbridge.pipeline.nightly import nightly
 
 Make = Callable[..., Snapshot]
 REPOSITORY = Path(__file__).parents[2]
@@ -67,22 +68,14 @@ def test_an_example_holds_the_answer_the_part_and_the_configured_columns(make: M
         key: str(zlib.crc32(":".join(key).encode()) % 5) for key in found
     }
     assert [row["value"] for row in small.rows("vocabulary") if row["field"] == "item_id"] == ["i1", "i2"]
-
-
-def test_the_table_makes_rows_for_the_contenders(make: Make) -> None:
-    small = make()
-    small.put("ratings.tsv.gz", HEAD, *LINES)
-    small.run(DS, CLEAN, FEATURIZE)
     table = small.lake.read("examples")
     rows = Rows.of(table, Coding.fit(table, ("decades",), ("paint",)))
-    assert np.isnan(rows.label_N).sum() == 1
-    assert rows.tag_NT.sum() == 3
+    assert (np.isnan(rows.label_N).sum(), rows.tag_NT.sum()) == (1, 3), "the table makes rows for the contenders"
+    _run_again(small)
 
 
-def test_a_second_run_changes_nothing_and_another_column_makes_the_examples_anew(make: Make) -> None:
-    small = make()
-    small.put("ratings.tsv.gz", HEAD, *LINES)
-    small.run(DS, CLEAN, FEATURIZE)
+def _run_again(small: Snapshot) -> None:
+    """A second run changes nothing; another column makes the examples anew."""
     version = small.lake.version("examples")
     small.run(DS, FEATURIZE)
     assert small.lake.version("examples") == version
@@ -157,3 +150,10 @@ def test_the_configuration_of_a_set_fits_its_files(
     config = load(REPOSITORY / "conf" / f"{name}.yaml", "local", [f"root={tmp_path}"])
     assert "500 rows" in check(config, spark, rows=500)[0]
     assert not Lake(config).exists("events")
+
+
+def test_a_night_of_lists_is_refused_for_questions_before_anything_runs(make: Make) -> None:
+    small = make()
+    with pytest.raises(ConfigError, match=r"ratings is pointwise .* and pretrain knows lists only"):
+        nightly(small.config, DS, small.said.append)
+    assert not Path(small.config.root).exists()

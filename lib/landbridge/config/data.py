@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from landbridge.config.node import ColumnType, Name, Node, Share, Sql
+from landbridge.config.node import Ascending, ColumnType, Name, Node, Share, Sql
 from landbridge.config.reader import Lookup, Reader
 
 REQUIRED_COLUMNS = {
@@ -74,7 +74,9 @@ class Unique(Node):
     """Of the day's rows that agree in some columns the first stays."""
 
     by: list[str] = Field(min_length=1)
-    order: list[Sql] = Field(default_factory=list, description="Which is first; in a tie it is by the rows' hash.")
+    order: list[Ascending] = Field(
+        default_factory=list, description="Which is first; in a tie it is by the rows' hash."
+    )
 
 
 class Rule(Node):

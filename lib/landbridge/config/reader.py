@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from landbridge.config.node import Node, Sql
+from landbridge.config.node import Ascending, Node, Sql
 
 
 class Source(Node):
@@ -70,7 +70,7 @@ class Lookup(Source):
     keys: dict[str, Sql] = Field(
         min_length=1, description="Column of these files to an expression over the columns of the logs."
     )
-    order: list[Sql] = Field(
+    order: list[Ascending] = Field(
         default_factory=list,
         description="Of several rows with one key the first in this order is taken; then in that of the columns.",
     )
