@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -45,3 +46,19 @@ def hash_strings(values: Any) -> NDArray[np.uint64]:
     words = encoded.dictionary.to_numpy(zero_copy_only=False)
     hashed: NDArray[np.uint64] = pd.util.hash_array(words.astype(object), categorize=False)
     return np.asarray(hashed[encoded.indices.to_numpy(zero_copy_only=False)])
+
+
+def crc32(values: pa.StringArray) -> NDArray[np.uint32]:
+    """Return the CRC-32 of an Arrow array of strings in UTF-8, as zlib and Spark SQL have it; no text ends in NUL."""
+    table = np.arange(256, dtype=np.uint32)
+    for _ in range(8):
+        table = np.where(table & 1, (table >> 1) ^ np.uint32(0xEDB88320), table >> 1)
+    length_N = pc.binary_length(values.cast(pa.binary())).to_numpy(zero_copy_only=False)
+    width = max(int(length_N.max(initial=0)), 1)
+    letter_NW = values.cast(pa.binary()).to_numpy(zero_copy_only=False).astype(f"S{width}").view(np.uint8)
+    letter_NW = letter_NW.reshape(len(length_N), width)
+    code_N = np.full(len(length_N), 0xFFFFFFFF, np.uint32)
+    for place in range(width):
+        following = table[(code_N ^ letter_NW[:, place]) & 0xFF] ^ (code_N >> np.uint32(8))
+        code_N = np.where(place < length_N, following, code_N)
+    return np.asarray(~code_N)

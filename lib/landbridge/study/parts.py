@@ -82,7 +82,12 @@ class PartStudy(Protocol):
 
     def searching(self, config: Config) -> PartStudy:
         """Return the same task under another configuration, judged on validation rows."""
-        return PartStudy(config, self.lake, self.ds, "validation", self._cases)
+        same = (config.features, config.split, config.study) == (
+            self.config.features,
+            self.config.split,
+            self.config.study,
+        )
+        return PartStudy(config, self.lake, self.ds, "validation", self._cases if same else {})
 
     def fingerprint(self, trial: Trial) -> Mapping[str, str]:
         """Return hashes of the tables, of the sections the scores depend on, and of the contender's code."""
@@ -206,7 +211,7 @@ def open_parts(config: Config, lake: Lake, ds: dt.date, say: Callable[[str], Non
 
 
 def _gains(rows: pa.Table, k: int) -> tuple[pa.StringArray, NDArray[np.float64], NDArray[np.intp]]:
-    """Return user ids ascending, and of every unit its NDCG@k and its user; a unit is a user in a scenario and window."""
+    """Return user ids, ascending, and the NDCG@k and user of each unit: of each user in a scenario and window."""
     unit_N = _codes(rows, ("scenario", "window", "user_id"))
     units = int(unit_N.max(initial=-1)) + 1
     rank_N = rows["rank"].to_numpy()

@@ -12,6 +12,7 @@ from pathlib import Path
 from landbridge.config.schema import Config
 from landbridge.errors import ConfigError
 from landbridge.lake.lake import Lake
+from landbridge.study.parts import open_parts
 from landbridge.study.plot import plot_matrix, plot_table
 from landbridge.study.pointwise import Examples, PointStudy
 from landbridge.study.protocol import Protocol
@@ -46,6 +47,8 @@ def protocol_of(config: Config, lake: Lake, say: Say) -> Protocol:
     """
     if config.pointwise is not None:
         return PointStudy(config, examples_of(config, lake, say))
+    if config.split.part is not None:
+        return open_parts(config, lake, day_of(config), say)
     if importlib.util.find_spec(_RANKING) is None:
         raise ConfigError(f"{config.name} is a ranking task, and there is no study of those yet")
     protocol: Protocol = importlib.import_module(_RANKING).open_ranking(config, lake, day_of(config), say)
