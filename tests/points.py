@@ -20,6 +20,8 @@ def config_of(*overrides: str) -> Config:
     small = (
         "pointwise.contenders.trees.iterations=30",
         "pointwise.contenders.memory.trees.min_rows=5",
+        "pointwise.contenders.memory.trees.iterations=20",
+        "pointwise.contenders.memory.trees.most_iterations=40",
         "transfer.source=big",
         "features.history=12",
     )

@@ -30,6 +30,9 @@ class Trees(Node):
     category_smoothing: float = Field(10.0, ge=0, description="Pulls the order of rare categories to the mean.")
     pooling: Share = Field(0.5, description="Weight of the joint trees beside those of the scenario alone.")
     weight_folds: int = Field(3, ge=2, description="Folds of the training rows on which trees_weighted chooses it.")
+    weight_rows: int = Field(
+        1000, ge=0, description="trees_weighted: rows for which all scenarios together count in a scenario's weight."
+    )
 
 
 class PointContenders(Node):
@@ -51,7 +54,10 @@ class Pointwise(Node):
     value: Sql | None = Field(None, description="A graded answer behind the label, such as a rating; null where none.")
     numbers: dict[Name, Sql] = Field(default_factory=dict, description="Numeric columns; null is missing.")
     categories: dict[Name, Sql] = Field(default_factory=dict, description="Text columns; null is missing.")
-    tags: Sql | None = Field(None, description="An array of texts that belongs to the item, such as its genres.")
+    tags: Sql | None = Field(
+        None,
+        description="An array of texts of the item, such as its genres; those named 'group:word' are a group of their own.",
+    )
     contenders: PointContenders = PointContenders()
 
     @model_validator(mode="after")

@@ -75,29 +75,27 @@ class Neighbours(Part):
         """Take the products of residuals over users; in blocks of items, so that no square matrix is in memory."""
         answers = evidence.answers
         ones = answers.matrix(np.ones(len(answers.user_P), np.float32))
-        residuals = [answers.matrix(one) for one in evidence.weighed]
-        return NeighboursFitted(self.damp, tuple(self._weights(one, ones) for one in residuals))
-
-    def _weights(self, residual: sp.csr_matrix, ones: sp.csr_matrix) -> sp.csr_matrix:
-        items = residual.shape[1]
-        norm_I = np.sqrt(np.asarray(residual.multiply(residual).sum(axis=0), np.float64).ravel() + 1e-9)
-        residual_IU, ones_IU = residual.T.tocsr(), ones.T.tocsr()
-        blocks = []
-        for start in range(0, items, _ROWS):
-            stop = min(start + _ROWS, items)
-            product = (residual_IU[start:stop] @ residual).toarray().astype(np.float64)
-            both = (ones_IU[start:stop] @ ones).toarray()
-            near = product / norm_I[start:stop, None] / norm_I * (both / (both + self.shrink))
-            near[np.arange(stop - start), np.arange(start, stop)] = 0
-            blocks.append(sp.csr_matrix(_largest(np.maximum(near, 0), self.keep).astype(np.float32)))
-        return sp.csr_matrix(sp.vstack(blocks, format="csr").T.tocsr())
+        kinds = [answers.matrix(one) for one in evidence.weighed]
+        ones_IU, kinds_IU = ones.T.tocsr(), [one.T.tocsr() for one in kinds]
+        norms = [np.sqrt(np.asarray(one.multiply(one).sum(axis=0), np.float32).ravel() + 1e-9) for one in kinds]
+        blocks: list[list[sp.csr_matrix]] = [[] for _ in kinds]
+        for start in range(0, answers.items, _ROWS):
+            some = slice(start, min(start + _ROWS, answers.items))
+            both = (ones_IU[some] @ ones).toarray()
+            both /= both + np.float32(max(self.shrink, 1e-9))
+            for kind, kind_IU, norm_I, into in zip(kinds, kinds_IU, norms, blocks, strict=True):
+                near = (kind_IU[some] @ kind).toarray() / norm_I[some, None] / norm_I * both
+                near[np.arange(len(near)), np.arange(some.start, some.stop)] = 0
+                into.append(sp.csr_matrix(_largest(np.maximum(near, 0), self.keep)))
+        stacked = [sp.csr_matrix(sp.vstack(into, format="csr").T.tocsr()) for into in blocks]
+        return NeighboursFitted(self.damp, tuple(stacked))
 
 
-def _largest(near: NDArray[np.float64], keep: int) -> NDArray[np.float64]:
+def _largest(near: NDArray[np.float32], keep: int) -> NDArray[np.float32]:
     if keep >= near.shape[1]:
         return near
     least = np.partition(near, -keep, axis=1)[:, -keep][:, None]
-    return np.where(near >= least, near, 0)
+    return np.where(near >= least, near, np.float32(0))
 
 
 @dataclass(frozen=True)

@@ -79,10 +79,11 @@ class Boosted(Second):
         """Fit; with held-out rows it stops where they stop to gain, without them after all iterations."""
         import lightgbm
 
-        data = lightgbm.Dataset(feature_NF, label_N, params={"verbose": -1, "feature_pre_filter": False})
+        quiet = {"verbose": -1, "feature_pre_filter": False}
+        data = lightgbm.Dataset(feature_NF, label_N, params=quiet)
         if held_out is None or not len(held_out[0]):
             return cls(lightgbm.train(_params(given, seed), data, given.iterations).model_to_string())
-        valid = lightgbm.Dataset(held_out[0], held_out[1], reference=data)
+        valid = lightgbm.Dataset(held_out[0], held_out[1], reference=data, params=quiet)
         stop = lightgbm.early_stopping(given.patience, verbose=False)
         model = lightgbm.train(_params(given, seed), data, given.most_iterations, [valid], callbacks=[stop])
         return cls(model.model_to_string(num_iteration=max(model.best_iteration, 1)))
