@@ -45,6 +45,12 @@ class TargetAttention(nn.Module):
         liked_BD = self.value((weight_BHL.mean(1)[:, None] @ liked_BLD).squeeze(1))
         return torch.cat([outcome_BHO.flatten(1), evidence_BH, liked_BD, liked_BD * item_BD], dim=1)
 
+    def settle(self) -> None:
+        """Begin as neighbours do: a weight as large as the similarity, the first pair numbers being their logs."""
+        nn.init.zeros_(self.pair.weight)
+        for head in range(self.heads):
+            self.pair.weight[head, head % max(self.pair.in_features - 1, 1)] = 1.0
+
     def _weights(self, item_BD: Tensor, event_BLD: Tensor, pair_BLP: Tensor, present_BL: Tensor) -> Tensor:
         rows, dim = item_BD.shape
         # q . (K e) = (K' q) . e: the keys of all events need not be computed.

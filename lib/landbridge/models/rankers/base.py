@@ -55,6 +55,8 @@ class PointRanker(nn.Module, ABC):
             for name, weight in self.named_parameters():
                 if ".wide." in f".{name}":
                     weight.zero_()
+            if self.inputs.past is not None:
+                self.inputs.past.settle()
             self.settle()
 
 

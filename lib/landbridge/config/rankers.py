@@ -1,0 +1,41 @@
+"""Networks that answer pointwise rows: which rankers, which strategies, and how they are fitted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from landbridge.config.node import Name, Node
+
+Kind = Literal["single", "shared", "shared_bottom", "mmoe", "star"]
+Crossing = Literal["joint", "target_only", "zero_shot", "fine_tune"]
+
+
+class RankerSettings(Node):
+    """A group of contenders: every kind with every strategy. A joint fit is named as its kind; `single` has none."""
+
+    suffix: Name | None = Field(None, description="Ends the names, so that a second group stands beside the first.")
+    kinds: tuple[Kind, ...] = Field(("single", "shared", "shared_bottom", "mmoe", "star"), min_length=1)
+    strategies: tuple[Crossing, ...] = Field(
+        ("joint",), min_length=1, description="All scenarios at once, or from transfer.source to each target."
+    )
+    dim: int = Field(32, ge=2)
+    hidden: list[int] = Field(default_factory=lambda: [128, 64], min_length=1)
+    tower: list[int] = Field(default_factory=lambda: [32])
+    experts: int = Field(4, ge=1)
+    heads: int = Field(4, ge=1, description="Of the attention on the history.")
+    history: int = Field(0, ge=0, description="Events of the user beside a row, those nearest to its item; 0: none.")
+    across: bool = Field(True, description="The history holds events of all scenarios, not only of the row's own.")
+    neighbours: int = Field(400, ge=1, description="Items that count as near to an item.")
+    shrink: float = Field(20.0, ge=0, description="Users that an item-item similarity is pulled to zero by.")
+    tasks: tuple[Literal["label", "value"], ...] = Field(
+        ("label",), min_length=1, description="Heads: the label first, and the graded answer behind it."
+    )
+    epochs: int = Field(6, ge=1, description="At most; the epoch with the best AUC on held-out rows is kept.")
+    batch: int = Field(2048, ge=1)
+    learning_rate: float = Field(0.003, gt=0)
+    fine_tune_rate: float = Field(0.3, gt=0, description="Share of the learning rate with which a target continues.")
+    dropout: float = Field(0.2, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0, description="Decoupled from the gradient (AdamW).")
+    user_rows: int = Field(2, ge=1, description="A user with fewer training rows has no embedding.")
