@@ -56,7 +56,7 @@ class Pointwise(Node):
     categories: dict[Name, Sql] = Field(default_factory=dict, description="Text columns; null is missing.")
     tags: Sql | None = Field(
         None,
-        description="An array of texts of the item, such as its genres; those named 'group:word' are a group of their own.",
+        description="An array of texts of the item, such as genres; a text 'group:word' is in a group of its own.",
     )
     contenders: PointContenders = PointContenders()
 
