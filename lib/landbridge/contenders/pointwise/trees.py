@@ -2,7 +2,7 @@
 
 With a few hundred rows a scenario neither all nor nothing is right: trees on all scenarios see more rows and forget
 that a scenario has habits of its own; the mean of both probabilities is the simplest shrinkage of one to the other.
-Where scenarios are alike the joint trees deserve more: `trees_weighted` learns the weight from the training rows.
+Where scenarios are alike the joint trees deserve more: `trees_weighted` learns the weights from the training rows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SMALL = 1e-7
 
 @dataclass(frozen=True)
 class TreesFitted(PointFitted):
-    """Trees in LightGBM's text: of all scenarios, of single ones by their ids, and the weight of the former.
+    """Trees in LightGBM's text: of all scenarios, of single ones by their ids, and by these the weights of the former.
 
     A scenario without trees of its own has those of all, and where there are none either, `share`.
     """
@@ -39,7 +39,7 @@ class TreesFitted(PointFitted):
 
     joint: str | None
     alone: Mapping[int, str]
-    weight: float
+    weight: Mapping[int, float]
     share: float
 
     def probability(self, rows: Rows) -> NDArray[np.float32]:
@@ -49,8 +49,8 @@ class TreesFitted(PointFitted):
         for scenario, text in self.alone.items():
             own_N = rows.scenario_N == scenario
             if own_N.any():
-                own = _predict(text, table_NF[own_N])
-                both_N[own_N] = own if self.joint is None else self.weight * both_N[own_N] + (1 - self.weight) * own
+                weight = self.weight[scenario]
+                both_N[own_N] = weight * both_N[own_N] + (1 - weight) * _predict(text, table_NF[own_N])
         return both_N.astype(np.float32)
 
     def save(self, folder: Path) -> None:
@@ -59,7 +59,7 @@ class TreesFitted(PointFitted):
             (folder / "joint.txt").write_text(self.joint, encoding="utf-8")
         for scenario, text in self.alone.items():
             (folder / f"alone_{scenario}.txt").write_text(text, encoding="utf-8")
-        facts = {"weight": self.weight, "share": self.share}
+        facts = {"weight": dict(self.weight), "share": self.share}
         (folder / "trees.json").write_text(json.dumps(facts), encoding="utf-8")
 
     @classmethod
@@ -70,7 +70,8 @@ class TreesFitted(PointFitted):
         alone = {int(file.stem.removeprefix("alone_")): file.read_text(encoding="utf-8") for file in files}
         joint = folder / "joint.txt"
         text = joint.read_text(encoding="utf-8") if joint.exists() else None
-        return cls(text, alone, float(facts["weight"]), float(facts["share"]))
+        weight = {int(scenario): float(value) for scenario, value in facts["weight"].items()}
+        return cls(text, alone, weight, float(facts["share"]))
 
 
 @dataclass(frozen=True)
@@ -100,16 +101,18 @@ class Trees(PointContender):
         rows = view.own(view.rows)
         text, share = _boost(rows, self.settings), _share(rows)
         if self.crosses:
-            return TreesFitted(text, {}, 1.0, share)
-        return TreesFitted(None, {rows.coding.scenario(view.scope): text}, 0.0, share)
+            return TreesFitted(text, {}, {}, share)
+        own = rows.coding.scenario(view.scope)
+        return TreesFitted(None, {own: text}, {own: 0.0}, share)
 
 
 @dataclass(frozen=True)
 class PooledTrees(PointContender):
-    """Partial pooling: w of the joint trees and 1 - w of the scenario's own, in all scenarios the same w.
+    """Partial pooling: w of the joint trees and 1 - w of the scenario's own.
 
-    w is given or, where `chooses`, the one with the smallest log loss out of fold on the training rows (stacking,
-    Breiman 1996), the folds being of users.
+    w is given and in all scenarios the same or, where `chooses`, learned out of fold on the training rows (stacking,
+    Breiman 1996; the folds are of users): a scenario's w has the smallest sum of the log loss of its n rows and that of
+    all scenarios' rows, the latter counting as `weight_rows` rows. So a small scenario's w is almost that of all.
     """
 
     settings: Settings
@@ -128,24 +131,26 @@ class PooledTrees(PointContender):
         return _left_out(view)
 
     def fit(self, view: PointView) -> TreesFitted:
-        """Choose the weight, then fit both on all rows."""
-        weight = self._chosen(view.rows) if self.chooses else self.settings.pooling
-        return TreesFitted(*self._both(view.rows), weight, _share(view.rows))
+        """Choose the weights, then fit both on all rows."""
+        joint, alone = self._both(view.rows)
+        weight = self._chosen(view.rows) if self.chooses else dict.fromkeys(alone, self.settings.pooling)
+        return TreesFitted(joint, alone, {scenario: weight[scenario] for scenario in alone}, _share(view.rows))
 
     def _both(self, rows: Rows) -> tuple[str, dict[int, str]]:
         own = {rows.coding.scenario(name): rows.of_scenario(name) for name in rows.scenarios}
         return _boost(rows, self.settings), {code: _boost(some, self.settings) for code, some in own.items()}
 
-    def _chosen(self, rows: Rows) -> float:
-        """Return the weight with the smallest log loss out of fold, the middle one of equals."""
+    def _chosen(self, rows: Rows) -> dict[int, float]:
+        """Return the weight of every scenario, the middle one of equals."""
+        size = rows.coding.size("scenario")
         fold_N = hash_strings(rows.cluster_N) % np.uint64(self.settings.weight_folds)
-        loss_W = np.zeros(len(_WEIGHTS))
+        loss_SW = np.zeros((size, len(_WEIGHTS)))
         for fold in range(self.settings.weight_folds):
             rest, judged = rows.take(fold_N != fold), rows.take(fold_N == fold)
             if len(rest) and len(judged):
-                loss_W += _losses(*self._both(rest), judged, _share(rest))
-        best = np.flatnonzero(loss_W <= loss_W.min() + 1e-9)
-        return float(_WEIGHTS[best[len(best) // 2]])
+                loss_SW += _losses(*self._both(rest), judged, _share(rest))
+        loss_SW += loss_SW.sum(axis=0) * (self.settings.weight_rows / max(len(rows), 1))
+        return {scenario: _lowest(loss_W) for scenario, loss_W in enumerate(loss_SW)}
 
 
 def contenders(config: Config) -> list[PointContender]:
@@ -166,12 +171,19 @@ def _left_out(view: PointView) -> str | None:
 
 
 def _losses(joint: str, alone: Mapping[int, str], rows: Rows, share: float) -> NDArray[np.float64]:
-    """Return the summed log loss of rows by every weight, shape W."""
-    one_N = TreesFitted(joint, {}, 1.0, share).probability(rows).astype(np.float64)
-    other_N = TreesFitted(joint, alone, 0.0, share).probability(rows).astype(np.float64)
+    """Return the summed log loss of every scenario's rows by every weight, [scenarios, W]."""
+    size = rows.coding.size("scenario")
+    one_N = TreesFitted(joint, {}, {}, share).probability(rows).astype(np.float64)
+    other_N = TreesFitted(joint, alone, dict.fromkeys(alone, 0.0), share).probability(rows).astype(np.float64)
     # A weight at a time: with all of them at once a large set would need eleven times its rows.
     mixed = (np.clip(weight * one_N + (1 - weight) * other_N, _SMALL, 1 - _SMALL) for weight in _WEIGHTS)
-    return np.array([-np.where(rows.label_N > 0, np.log(mix), np.log1p(-mix)).sum() for mix in mixed])
+    losses = (-np.where(rows.label_N > 0, np.log(mix), np.log1p(-mix)) for mix in mixed)
+    return np.stack([np.bincount(rows.scenario_N, loss_N, size) for loss_N in losses], axis=1)
+
+
+def _lowest(loss_W: NDArray[np.float64]) -> float:
+    best = np.flatnonzero(loss_W <= loss_W.min() + 1e-9)
+    return float(_WEIGHTS[best[len(best) // 2]])
 
 
 def _table(rows: Rows) -> NDArray[np.float32]:
