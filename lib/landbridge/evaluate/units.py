@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from landbridge.config.days import Window
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.hashing import hash_strings
-from landbridge.feed.interactions import Interactions, days_since_epoch
+from landbridge.feed.interactions import Interactions
 from landbridge.feed.states import Catalogue, States
+from landbridge.feed.taken import taken
 from landbridge.lake.lake import Lake
 
 _DAY = dt.timedelta(days=1)
@@ -87,30 +88,17 @@ def _taken(
     interactions: Interactions, before: Interactions, had: sp.csr_matrix, scenario: str, window: Window, users: int
 ) -> tuple[NDArray[np.int32], sp.csr_matrix]:
     """Return the users judged, ascending, and what each took that he did not have, csr [B, items]."""
-    own = interactions.of_scenario(scenario)
-    since, until = days_since_epoch(window.since), days_since_epoch(window.until)
-    inside = own.had & (own.day > since) & (own.day <= until) & (own.item > 0)
-    size = had.shape[1]
-    pairs = np.unique(own.user[inside].astype(np.int64) * size + own.item[inside])
-    user, item = np.divmod(pairs, size)
-    known = np.zeros(had.shape[0], np.bool_)
-    known[before.of_scenario(scenario).user] = True
-    # Without a pair scipy answers with an empty matrix that is not dense.
-    owned = np.asarray(had[user, item]).ravel() if len(user) else np.zeros(0)
-    fresh = known[user] & (owned == 0)
-    user, item = user[fresh], item[fresh]
-    chosen = _sample(np.unique(user), interactions.user_ids, users)
-    kept = np.isin(user, chosen)
-    row = np.searchsorted(chosen, user[kept])
-    truth = sp.csr_matrix((np.ones(len(row), np.float32), (row, item[kept])), shape=(len(chosen), size))
-    return chosen.astype(np.int32), truth
+    user_B, truth = taken(interactions, before, had, scenario, window.since, window.until)
+    chosen = _sample(user_B, interactions.user_ids, users)
+    return user_B[chosen], truth[chosen]
 
 
-def _sample(codes: NDArray[np.int64], user_ids: pa.StringArray, users: int) -> NDArray[np.int64]:
+def _sample(codes: NDArray[np.int32], user_ids: pa.StringArray, users: int) -> NDArray[np.intp]:
+    """Return the places of at most so many codes, chosen by the hash of the user's id."""
     if len(codes) <= users:
-        return codes
+        return np.arange(len(codes))
     order = np.lexsort((codes, hash_strings(user_ids.take(pa.array(codes)))))
-    return np.sort(codes[order[:users]])
+    return np.sort(order[:users])
 
 
 def _first_examples(lake: Lake, assembler: Assembler, window: Window, user_ids: pa.StringArray) -> pa.Table:

@@ -115,4 +115,4 @@ def _network(night: Night, examples: int, warm: Warm | None) -> float:
 
 def _closed_form(name: str, rows: int) -> float:
     items = min(rows, 4000)
-    return FIT_COST + rows * 1e-6 + (CUBE_COST * math.pow(items, 3) if name.startswith("ease") else 0.0)
+    return FIT_COST + rows * 1e-6 + (CUBE_COST * math.pow(items, 3) if name.startswith(("ease", "blend")) else 0.0)
