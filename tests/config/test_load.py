@@ -106,7 +106,7 @@ def test_what_does_not_fit_together_is_refused(
     [
         (
             {"name": "both", "remove": "true", "clip": {"column": "price", "low": 0}},
-            "exactly one of remove, fill, clip",
+            "exactly one of remove, unique, fill, clip",
         ),
         (
             {"name": "two_ways", "clip": {"column": "price", "low": 0, "fences": 3.0}},
@@ -128,11 +128,9 @@ def test_a_rule_that_says_too_much_or_too_little_is_refused(
     assert sentence in refused(written(tmp_path, tree))
 
 
-def test_a_path_without_the_day_is_refused(tmp_path: Path, tree: dict[str, Any]) -> None:
-    tree["data"]["reader"]["path"] = "logs/today.csv"
-    assert "data.reader.path: must contain {ds}, the place of the date, found 'logs/today.csv'" in refused(
-        written(tmp_path, tree)
-    )
+def test_a_snapshot_has_no_days_on_which_it_is_closed(tmp_path: Path, tree: dict[str, Any]) -> None:
+    tree["data"]["reader"] |= {"path": "logs/today.csv", "closed": "dayofweek(ds) = 7"}
+    assert "data.reader: closed is for daily files, and there is no {ds} in path" in refused(written(tmp_path, tree))
 
 
 def test_environment_variables_are_filled_in(
