@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from landbridge import config as configuration
-from landbridge.config.schema import Config
 from landbridge.code import code_of
+from landbridge.config.schema import Config
 
 ROOT = Path(__file__).parents[2]
 

@@ -50,7 +50,7 @@ class Transfer(Node):
 
     source: str
     strategies: list[Literal["joint", "zero_shot", "fine_tune", "low_rank", "side", "fusion"]] = Field(
-        default_factory=lambda: ["fine_tune"], min_length=1
+        ["fine_tune"], min_length=1
     )
     learning_rate: float = Field(0.0005, gt=0)
     epochs: int = Field(3, ge=1)
@@ -138,30 +138,30 @@ class Pool(Node):
     prior: float = Field(10.0, gt=0, description="How many users with new items the configured weights are worth.")
 
 
+_TREND_ALONE: dict[OwnPart, float] = {"popularity_recent": 1.0, "popularity": -0.5}
+_TREND_ACROSS: dict[Part, float] = {"popularity_recent_across": 1.0, "popularity_across": -0.7, "popularity": 0.5}
+_BLEND_ALONE: dict[OwnPart, float] = {"ease": 1.0, "item_item": 1.0, "popularity_recent": 1.0, "popularity": -1.0}
+_BLEND_ACROSS: dict[Part, float] = {
+    "ease_across": 1.0,
+    "item_item_across": 1.0,
+    "popularity_recent_across": 1.0,
+    "popularity_across": -1.25,
+    "popularity": 0.4,
+}
+
+
 class Trend(Pool):
     """Popularity of the recent days against that of all time; it ignores who is asking."""
 
-    alone: dict[OwnPart, float] = Field(default_factory=lambda: {"popularity_recent": 1.0, "popularity": -0.5})
-    across: dict[Part, float] = Field(
-        default_factory=lambda: {"popularity_recent_across": 1.0, "popularity_across": -0.7, "popularity": 0.5}
-    )
+    alone: dict[OwnPart, float] = Field(_TREND_ALONE)
+    across: dict[Part, float] = Field(_TREND_ACROSS)
 
 
 class Blend(Pool):
     """Neighbours and trend together."""
 
-    alone: dict[OwnPart, float] = Field(
-        default_factory=lambda: {"ease": 1.0, "item_item": 1.0, "popularity_recent": 1.0, "popularity": -1.0}
-    )
-    across: dict[Part, float] = Field(
-        default_factory=lambda: {
-            "ease_across": 1.0,
-            "item_item_across": 1.0,
-            "popularity_recent_across": 1.0,
-            "popularity_across": -1.25,
-            "popularity": 0.4,
-        }
-    )
+    alone: dict[OwnPart, float] = Field(_BLEND_ALONE)
+    across: dict[Part, float] = Field(_BLEND_ACROSS)
 
 
 class Steps(Node):

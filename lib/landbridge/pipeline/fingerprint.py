@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from landbridge.code import code_of
 from landbridge.config.schema import Config
 from landbridge.errors import ConfigError, LakeError
-from landbridge.code import code_of
 from landbridge.pipeline.ledger import Ledger
 from landbridge.pipeline.steps import FILES
 from landbridge.step import Night, Step
