@@ -86,7 +86,7 @@ def test_what_is_no_contender_is_refused_with_a_sentence(tmp_path):
     with pytest.raises(LakeError, match="is not a saved contender"):
         load_fitted(tmp_path)
     (tmp_path / "meta.json").write_text(json.dumps({"kind": "oracle"}))
-    with pytest.raises(LakeError, match="unknown kind 'oracle'; known: popularity, weights, blend, transitions, network"):
+    with pytest.raises(LakeError, match="unknown kind 'oracle'; known: popularity, weights, blend"):
         load_fitted(tmp_path)
 
 
