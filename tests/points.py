@@ -24,6 +24,8 @@ def config_of(*overrides: str) -> Config:
         "pointwise.contenders.memory.trees.most_iterations=40",
         "transfer.source=big",
         "features.history=12",
+        "study.control=null",
+        "study.windows=[]",
     )
     return load(CONF, "local", [POINTWISE, *small, *overrides])
 
