@@ -21,7 +21,9 @@ from landbridge.lake.spark import SparkLake
 
 DAYS = 60
 NAMES = {
-    f"{name}{tail}" for name in ("popularity", "popularity_recent", "item_item", "ease") for tail in ("", "_across")
+    f"{name}{tail}"
+    for name in ("popularity", "popularity_recent", "item_item", "ease", "trend", "blend")
+    for tail in ("", "_across")
 }
 
 
