@@ -2,6 +2,7 @@
 DS ?= 2011-11-30
 CONF ?= conf/online_retail.yaml
 PROFILE ?= local
+WORKERS ?= 2
 bin := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -9,7 +10,7 @@ bin := .venv/bin
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: DS (a date, now $(DS)), CONF (now $(CONF)), PROFILE (now $(PROFILE))"
+	@echo "  Variables: DS (a date, now $(DS)), CONF (now $(CONF)), PROFILE (now $(PROFILE)), WORKERS (now $(WORKERS))"
 
 setup: ## make .venv: pinned packages, Java where there is none, Delta's jars, Horovod
 	@.ci/setup
@@ -24,8 +25,8 @@ quick: ## the same on 60 days in one process, without Horovod: under three minut
 	@.ci/setup --no-horovod
 	@$(bin)/landbridge nightly --conf $(CONF) --profile quick --ds $(DS)
 
-test: setup ## run the tests, but for the long lane
-	@$(bin)/python -m pytest tests --ignore=tests/system -m "not system"
+test: setup ## run the tests, but for the long lane, in WORKERS processes
+	@$(bin)/python -m pytest tests --ignore=tests/system -m "not system" -n $(WORKERS) --dist loadfile
 
 test-system: setup-s3 ## run the long lane: real processes, some of them killed
 	@$(bin)/python -m pytest tests/system

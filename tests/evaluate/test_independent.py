@@ -39,6 +39,10 @@ def night(tmp_path_factory, spark):
             "guard.windows=1",
             "evaluate.resamples=50",
             "evaluate.candidates=10",
+            "contenders.item_item.neighbours=200",
+            # Pools of the others have no closed form to compare with; without parts they do not compete.
+            "contenders.trend={alone: {}, across: {}}",
+            "contenders.blend={alone: {}, across: {}}",
         ],
     )
     lake = Lake(config)
