@@ -60,6 +60,12 @@ class Study(Node):
         default_factory=list, description="Ranking: the last days of training; the days after each are judged."
     )
     days: int = Field(21, ge=1, description="Ranking: how many days after the last of training are judged.")
+    chosen_on: int | None = Field(
+        None,
+        ge=1,
+        description="Ranking: a configuration is chosen on so many windows, the first ones; a search is judged on them "
+        "alone, and the table tells them from the rest.",
+    )
     matrix: str | None = Field(None, description="The contender whose source x target gains --matrix measures.")
     cold: ColdUsers | None = Field(None, description="Judges users who are known in other scenarios only.")
     shares: list[Share] = Field(
@@ -71,4 +77,6 @@ class Study(Node):
     def _distinct(self) -> Self:
         if self.windows != sorted(set(self.windows)):
             raise ValueError("windows must ascend, each day once")
+        if self.chosen_on is not None and self.chosen_on > len(self.windows):
+            raise ValueError(f"chosen_on is {self.chosen_on}, but there are {len(self.windows)} windows")
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -77,6 +78,10 @@ class Interactions:
     def of_scenario(self, scenario: str) -> Self:
         """The rows of one scenario."""
         return self._where(self.scenario == self.vocabulary.id("scenario", scenario))
+
+    def of_scenarios(self, scenarios: Sequence[str]) -> Self:
+        """The rows of some scenarios."""
+        return self._where(np.isin(self.scenario, [self.vocabulary.id("scenario", name) for name in scenarios]))
 
     def codes(self, user_ids: Any) -> NDArray[np.int32]:
         """Return the codes of an Arrow array of user ids, -1 where a user has no row."""

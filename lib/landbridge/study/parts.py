@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from landbridge.code import code_of
 from landbridge.config.schema import Config
 from landbridge.contenders.base import ALL, Contender, Fitted, View
-from landbridge.contenders.simple import all_simple
 from landbridge.errors import ConfigError
 from landbridge.evaluate.part_units import PartUnits, cold_users, next_items, ranked, with_share
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
 from landbridge.lake.lake import Lake
-from landbridge.study.protocol import Entry, Measured, Protocol, Scored, Trial
+from landbridge.study.protocol import Measured, Scored, Trial
+from landbridge.study.rankings import Fits, Learned, Rankings, every_row
 
 COLD = "cold"
 _BEFORE = {"validation": ("train",), "test": ("train", "validation")}
@@ -45,7 +45,7 @@ class Case:
 
 
 @dataclass
-class PartStudy(Protocol):
+class PartStudy(Rankings):
     """A ranking task with declared parts as a study sees it.
 
     Attributes
@@ -71,14 +71,10 @@ class PartStudy(Protocol):
         given = self.config.study
         return (self.judge, *([COLD] if given.cold else []), *(f"{share:g}" for share in given.shares))
 
-    @cached_property
-    def contenders(self) -> dict[str, Contender]:
-        """All contenders there are, by name."""
-        return {one.name: one for one in all_simple(self.config)}
-
-    def entries(self) -> Sequence[Entry]:
-        """All contenders there are; they are closed forms, so no seed changes them."""
-        return [Entry(one.name, one.crosses, seeded=False) for one in self.contenders.values()]
+    @property
+    def scenarios(self) -> Sequence[str]:
+        """All that have a row of the judged part."""
+        return self._scenarios(self.judge)
 
     def searching(self, config: Config) -> PartStudy:
         """Return the same task under another configuration, judged on validation rows."""
@@ -116,14 +112,19 @@ class PartStudy(Protocol):
 
     def run(self, trial: Trial) -> Scored:
         """Fit the contender for every case, once where it is pooled, and rank what was to be found."""
-        contender = self.contenders[trial.contender]
-        begun = time.monotonic()
-        tables, left_out = self._ranked(contender, trial.part, self.judge)
-        seconds, reached = time.monotonic() - begun, float("nan")
+        contender, reached = self.contenders[trial.contender], float("nan")
+        scored = self.scored(contender, trial.part, every_row)
         if self.judge == "test" == trial.part and self.config.study.validation:
-            held, _ = self._ranked(contender, "validation", "validation")
+            held = self._ranked(contender, "validation", "validation", every_row)[0]
             reached = float(np.mean(_gains(pa.concat_tables(held), self.config.guard.k)[1])) if held else reached
-        return Scored(pa.concat_tables(tables) if tables else None, seconds, reached, (), tuple(left_out))
+        return replace(scored, validation=reached)
+
+    def scored(self, contender: Contender, part: str, learned: Learned) -> Scored:
+        """Fit a contender for every case, on what may be learned from for it, and rank what was to be found."""
+        begun = time.monotonic()
+        tables, left_out = self._ranked(contender, part, self.judge, learned)
+        rows = pa.concat_tables(tables) if tables else None
+        return Scored(rows, time.monotonic() - begun, left_out=tuple(left_out))
 
     def measured(self, rows: pa.Table) -> Mapping[str, Measured]:
         """Return NDCG by scenario, of all where it is of the judged part; cold users and shares by their own names."""
@@ -137,20 +138,22 @@ class PartStudy(Protocol):
                 found[name] = _measured(rows.filter(pa.array(mask)), self.config.guard.k)
         return found
 
-    def _ranked(self, contender: Contender, part: str, judge: str) -> tuple[list[pa.Table], list[str]]:
+    def _ranked(
+        self, contender: Contender, part: str, judge: str, learned: Learned
+    ) -> tuple[list[pa.Table], list[str]]:
         tables, left_out = [], []
-        fits: dict[tuple[int, str], Fitted] = {}
+        fits = Fits(contender)
         for case in self.cases(part, judge):
-            scope = ALL if contender.pooled else case.units.scenario
-            view = View(self.config, scope, self.ds, case.learn)
+            rows = learned(case.learn, case.units.scenario)
+            if rows is None:
+                continue
+            view = View(self.config, ALL if contender.pooled else case.units.scenario, self.ds, rows)
             sentence = contender.left_out(view)
             if sentence is not None:
                 left_out.append(sentence)
                 continue
             # One fit serves all cases that learn from the same rows.
-            key = (id(case.learn), scope)
-            fits[key] = fits[key] if key in fits else contender.fit(view)
-            tables.append(self._rows(fits[key], case.units, part))
+            tables.append(self._rows(fits.of(view), case.units, part))
         return tables, list(dict.fromkeys(left_out))
 
     def _rows(self, fitted: Fitted, units: PartUnits, part: str) -> pa.Table:

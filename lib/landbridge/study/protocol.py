@@ -1,7 +1,7 @@
 """What a study asks of a task: its trials, how one is run, and how the scores of one contender are measured.
 
-`PointStudy` is the protocol of pointwise tasks. A protocol of ranking tasks implements the same four functions; runner,
-store, table, plots and tracking are the same for both.
+`PointStudy` is the protocol of pointwise tasks, `RankingStudy` (windows) and `PartStudy` (declared parts) are those of
+ranking tasks; runner, store, table, plots and tracking are the same for all.
 """
 
 from __future__ import annotations
@@ -100,11 +100,18 @@ class Protocol(ABC):
     config: Config
     measure: str
     """The name of the measure that the table is about: auc, or ndcg@10. Higher is better."""
+    aim: str = ALL
+    """The row of `measured` that a search of hyper-parameters makes as high as it can."""
 
     @property
     @abstractmethod
     def parts(self) -> Sequence[str]:
         """The parts of each (contender, seed): its folds or windows, or ``test`` alone."""
+
+    @property
+    def searched(self) -> Sequence[str]:
+        """The parts that a search of hyper-parameters is judged on, together."""
+        return self.parts[:1]
 
     @abstractmethod
     def entries(self) -> Sequence[Entry]:

@@ -3,6 +3,9 @@
 A row is kept for each item that a known user took for the first time: its rank from 0 in the full catalogue of the
 scenario, where what the user had before the window is excluded and does not count, ties by item id. An item that the
 catalogue did not hold yet has the rank of the catalogue's size: no list can hold it, but it was taken.
+
+Where ``study.chosen_on`` says on how many windows, the first ones, a configuration was chosen, a search is judged on
+those alone, and the targets are measured on them, on the rest, and on all: only the rest knows nothing of the choice.
 """
 
 from __future__ import annotations
@@ -12,8 +15,8 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +29,6 @@ from landbridge.config.schema import Config
 from landbridge.contenders.base import ALL as EVERY_SCOPE
 from landbridge.contenders.base import Contender, Fitted, View
 from landbridge.contenders.folder import blocks
-from landbridge.contenders.simple import all_simple
 from landbridge.errors import ConfigError
 from landbridge.evaluate.table import TARGETS
 from landbridge.evaluate.units import Units, units_of
@@ -35,7 +37,8 @@ from landbridge.feed.interactions import Interactions
 from landbridge.feed.vocabulary import Vocabulary
 from landbridge.lake.lake import Lake
 from landbridge.study.places import discounted, places_of
-from landbridge.study.protocol import ALL, Entry, Measured, Metric, Protocol, Scored, Trial
+from landbridge.study.protocol import ALL, Measured, Metric, Scored, Trial
+from landbridge.study.rankings import Fits, Learned, Rankings
 
 _DAY = dt.timedelta(days=1)
 _RECALL = 20
@@ -50,28 +53,43 @@ class Material:
 
 
 @dataclass
-class RankingStudy(Protocol):
-    """A ranking task as a study sees it; the measure is NDCG at the guard's k, averaged over (window, user)."""
+class RankingStudy(Rankings):
+    """A ranking task as a study sees it; the measure is NDCG at the guard's k, averaged over (window, user).
+
+    Attributes
+    ----------
+    judge
+        ``validation`` while hyper-parameters are searched: only the windows that may be chosen on.
+    """
 
     config: Config
     lake: Lake
     interactions: Interactions
     measure: str = "ndcg@10"
+    aim: str = TARGETS
+    judge: Literal["validation", "test"] = "test"
     _material: dict[str, Material] = field(default_factory=dict, repr=False)
 
     @property
     def parts(self) -> Sequence[str]:
         """The windows, each by the last day of its training."""
+        return self._windows if self.judge == "test" else self._windows[: self.config.study.chosen_on]
+
+    @property
+    def searched(self) -> Sequence[str]:
+        """All windows that may be chosen on."""
+        return self.parts
+
+    @property
+    def _windows(self) -> list[str]:
         return [day.isoformat() for day in self.config.study.windows]
 
-    @cached_property
-    def contenders(self) -> dict[str, Contender]:
-        """All contenders there are, by name."""
-        return {one.name: one for one in all_simple(self.config)}
-
-    def entries(self) -> Sequence[Entry]:
-        """All contenders there are; closed forms, that no seed changes."""
-        return [Entry(one.name, one.crosses, False) for one in self.contenders.values()]
+    @property
+    def scenarios(self) -> Sequence[str]:
+        """All that have a row."""
+        names = self.interactions.vocabulary.values("scenario").to_pylist()
+        present = np.unique(self.interactions.scenario)
+        return sorted(names[one - 1] for one in present if one > 0)
 
     def fingerprint(self, trial: Trial) -> Mapping[str, str]:
         """Return hashes of the rows up to the end of the window, of the contenders' configuration, and of the code."""
@@ -95,31 +113,47 @@ class RankingStudy(Protocol):
             "code": _hash(code),
         }
 
-    def run(self, trial: Trial) -> Scored:
-        """Fit the contender on the days before the window and rank what was taken in it."""
-        contender, material = self.contenders[trial.contender], self._prepared(trial.part)
+    def searching(self, config: Config) -> RankingStudy:
+        """Return the same task under another configuration, judged on the windows that may be chosen on.
+
+        Raises
+        ------
+        ConfigError
+            The configuration does not say which those are.
+        """
+        if config.study.chosen_on is None:
+            needed = "a search over windows needs study.chosen_on: how many of them, the first, it is judged on"
+            raise ConfigError(needed)
+        same = (config.features, config.study) == (self.config.features, self.config.study)
+        kept = self._material if same and self.judge == "validation" else {}
+        return replace(self, config=config, judge="validation", _material=kept)
+
+    def scored(self, contender: Contender, part: str, learned: Learned) -> Scored:
+        """Fit a contender for every scenario, on the rows that may be learned from for it, and rank what was taken."""
+        material = self._prepared(part)
         tables, left_out, seconds = [], [], 0.0
-        fits: dict[str, Fitted] = {}
+        fits = Fits(contender)
         for units in material.units:
+            rows = learned(material.before, units.scenario)
+            if rows is None:
+                continue
             scope = EVERY_SCOPE if contender.pooled else units.scenario
-            view = View(self.config, scope, units.window.since, material.before)
+            view = View(self.config, scope, units.window.since, rows)
             reason = contender.left_out(view)
             if reason is not None:
                 left_out.append(reason)
                 continue
             begun = time.monotonic()
-            if scope not in fits:
-                fits = {scope: contender.fit(view)}
-            tables.append(_ranked(fits[scope], units, trial.part, self.interactions))
+            tables.append(_ranked(fits.of(view), units, part, self.interactions))
             seconds += time.monotonic() - begun
-        rows = pa.concat_tables(tables) if tables else None
-        return Scored(rows, seconds, left_out=tuple(dict.fromkeys(left_out)))
+        found = pa.concat_tables(tables) if tables else None
+        return Scored(found, seconds, left_out=tuple(dict.fromkeys(left_out)))
 
     def measured(self, rows: pa.Table) -> Mapping[str, Measured]:
         """Return NDCG by scenario, of all targets, and of all; a user weighs by his windows."""
         return {
             scenario: _mean(some, lambda places: discounted(places, self.config.guard.k))
-            for scenario, some in self._groups(rows)
+            for scenario, some in [*self._groups(rows), *self._choices(rows)]
         }
 
     def metrics(self, rows: pa.Table) -> Sequence[Metric]:
@@ -148,9 +182,20 @@ class RankingStudy(Protocol):
         for scenario in sorted(pc.unique(rows["scenario"]).to_pylist()):
             yield scenario, rows.filter(pc.equal(rows["scenario"], scenario))
 
+    def _choices(self, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+        """Yield the targets' rows of the windows that were chosen on, and of the rest."""
+        chosen_on, windows = self.config.study.chosen_on, self._windows
+        if chosen_on is None or self.judge == "validation":
+            return
+        targets = rows.filter(pc.not_equal(rows["scenario"], self.config.transfer.source))
+        for name, some in (("chosen on", windows[:chosen_on]), ("not chosen on", windows[chosen_on:])):
+            part = targets.filter(pc.is_in(targets["window"], pa.array(some, pa.string())))
+            if part.num_rows:
+                yield f"{TARGETS}, windows {windows.index(some[0]) + 1}-{windows.index(some[-1]) + 1}, {name}", part
+
     def _window(self, part: str) -> Window:
         since = dt.date.fromisoformat(part)
-        index = list(self.parts).index(part)
+        index = self._windows.index(part)
         return Window("test", index, "B", since, since + dt.timedelta(days=self.config.study.days))
 
     def _prepared(self, part: str) -> Material:
@@ -161,7 +206,9 @@ class RankingStudy(Protocol):
             users = self.config.evaluate.users
             units = units_of(self.lake, self.interactions, assembler, window, scenarios, users)
             before = self.interactions.before(window.since + _DAY)
-            self._material = {part: Material(before, tuple(units))}  # windows come one after the other
+            if self.judge == "test":
+                self._material.clear()  # windows come one after the other; a search comes back to them
+            self._material[part] = Material(before, tuple(units))
         return self._material[part]
 
 

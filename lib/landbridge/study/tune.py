@@ -1,7 +1,8 @@
 """The search of hyper-parameters (Optuna, Akiba et al. 2019): judged on validation rows, every trial a run in MLflow.
 
 Of folds the first is the test and is not touched: what is fitted on the others but the second is judged on the second.
-Figures on the other folds know of the choice; those of the first do not.
+Figures on the other folds know of the choice; those of the first do not. Of rolling windows those of study.chosen_on
+are judged, and no row after them is read.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import yaml
 
 from landbridge.config.schema import Config
 from landbridge.config.study import Range, Tune
 from landbridge.errors import ConfigError
 from landbridge.step import Outcome
-from landbridge.study.protocol import ALL, Protocol, Trial
+from landbridge.study.protocol import Protocol, Trial
 from landbridge.tracking.run import Tracker
 
 Say = Callable[[str], None]
@@ -117,13 +119,18 @@ def _any(bounds: Range) -> Any:
 
 
 def _judged(protocol: Protocol, contender: str) -> tuple[float, float]:
-    """Return the measure over all scenarios and the seconds of one fit, NaN being refused by Optuna as a failure."""
-    trial = Trial(contender, protocol.config.study.seeds[0], protocol.parts[0])
-    scored = protocol.run(trial)
-    if scored.rows is None:
-        raise ConfigError(f"study.tune.contender: {contender} is left out: {'; '.join(scored.left_out)}")
-    found = protocol.measured(scored.rows).get(ALL)
-    return (math.nan if found is None else found.value), scored.seconds
+    """Return the measure that is aimed at and the seconds of all fits, NaN being refused by Optuna as a failure."""
+    scored = [protocol.run(trial) for trial in _trials(protocol, contender)]
+    rows = [one.rows for one in scored if one.rows is not None]
+    if not rows:
+        reasons = dict.fromkeys(sentence for one in scored for sentence in one.left_out)
+        raise ConfigError(f"study.tune.contender: {contender} is left out: {'; '.join(reasons)}")
+    found = protocol.measured(pa.concat_tables(rows)).get(protocol.aim)
+    return (math.nan if found is None else found.value), sum(one.seconds for one in scored)
+
+
+def _trials(protocol: Protocol, contender: str) -> list[Trial]:
+    return [Trial(contender, protocol.config.study.seeds[0], part) for part in protocol.searched]
 
 
 def _suggest(trial: Any, key: str, bounds: Range) -> Any:
@@ -144,9 +151,9 @@ def _storage(folder: Path) -> Any:
 
 def _identity(protocol: Protocol, given: Tune) -> str:
     """Name the search by all that its values depend on, so that another one does not go on with them."""
-    trial = Trial(str(given.contender), protocol.config.study.seeds[0], protocol.parts[0])
+    trials = _trials(protocol.searching(protocol.config), str(given.contender))
     ranges = {key: bounds.model_dump() for key, bounds in given.keys.items()}
-    told = json.dumps([dict(protocol.fingerprint(trial)), ranges], sort_keys=True)
+    told = json.dumps([[dict(protocol.fingerprint(trial)) for trial in trials], ranges], sort_keys=True)
     return f"{given.contender} {hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 
