@@ -15,6 +15,7 @@ from landbridge.config import Config, load
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.states import Catalogue, States
 from landbridge.feed.vocabulary import Vocabulary
+from landbridge.feed.words import Words
 
 BIG, SMALL = "United Kingdom", "Germany"
 UNTIL = dt.date(2011, 6, 30)
@@ -62,6 +63,13 @@ def vocabulary_of(items: int) -> Vocabulary:
             "event_type": pa.array(["purchase"], pa.string()),
         }
     )
+
+
+def words_of(items: int) -> Words:
+    """A text for every item of a board: its colour, whether it is a square or an edge, and its number."""
+    ids = np.arange(1, items + 1, dtype=np.int32)
+    texts = tuple(f"{'black' if item % 2 else 'white'} {'edge' if item % 3 else 'square'} {item}" for item in ids)
+    return Words(ids, np.zeros(items, np.int32), texts, items + 1)
 
 
 def states_of(had: sp.csr_matrix, scenario: int = 2, features: int = 4) -> States:

@@ -6,7 +6,18 @@ import datetime as dt
 
 import numpy as np
 import pytest
-from tests.boards import BIG, SMALL, UNTIL, catalogue_of, checkerboard, config_of, had_of, interactions_of, states_of
+from tests.boards import (
+    BIG,
+    SMALL,
+    UNTIL,
+    catalogue_of,
+    checkerboard,
+    config_of,
+    had_of,
+    interactions_of,
+    states_of,
+    words_of,
+)
 
 from landbridge.contenders.base import ALL, Fitted, View
 from landbridge.contenders.folder import load_fitted, save_fitted, top_k
@@ -16,15 +27,24 @@ from landbridge.models.networks import Networks
 from landbridge.models.sizes import Sizes
 
 ITEMS, USERS = 24, 24
-CONFIG = config_of("contenders.ease.regularization=5", "contenders.item_item.neighbours=12")
+CONFIG = config_of(
+    "contenders.ease.regularization=5",
+    "contenders.item_item.neighbours=12",
+    "contenders.als={factors: 6, iterations: 6}",
+    "contenders.content={}",
+)
 SIMPLE = {contender.name: contender for contender in all_simple(CONFIG)}
 PERSONAL = [name for name in SIMPLE if "popularity" not in name and "trend" not in name]
 BOARD = checkerboard(USERS, ITEMS) + checkerboard(USERS, ITEMS, BIG, first_user=100)
 
 
 def fit(name, events=BOARD, until=UNTIL, scope=SMALL) -> Fitted:
+    return fit_on(name, interactions_of(events, ITEMS), until, scope)
+
+
+def fit_on(name, interactions, until=UNTIL, scope=SMALL) -> Fitted:
     contender = SIMPLE[name]
-    return contender.fit(View(CONFIG, ALL if contender.pooled else scope, until, interactions_of(events, ITEMS)))
+    return contender.fit(View(CONFIG, ALL if contender.pooled else scope, until, interactions, words_of(ITEMS)))
 
 
 def network() -> NetworkFitted:
@@ -121,9 +141,7 @@ def test_the_item_missing_from_a_users_colour_comes_first(name, states, catalogu
 
 @pytest.mark.parametrize("name", SIMPLE)
 def test_the_order_of_events_and_their_repetition_change_nothing(name, states, catalogue):
-    turned = interactions_of(BOARD[::-1] + BOARD[:7], ITEMS)
-    contender = SIMPLE[name]
-    again = contender.fit(View(CONFIG, ALL if contender.pooled else SMALL, UNTIL, turned))
+    again = fit_on(name, interactions_of(BOARD[::-1] + BOARD[:7], ITEMS))
     np.testing.assert_array_equal(again.score(states, catalogue), fit(name).score(states, catalogue))
 
 
@@ -137,9 +155,7 @@ def test_only_what_crosses_learns_from_other_scenarios(name, states, catalogue):
 @pytest.mark.parametrize("name", SIMPLE)
 def test_events_after_which_a_user_has_nothing_teach_nothing(name, states, catalogue):
     clicks = [(300, 2, SMALL, UNTIL), (301, 3, BIG, UNTIL)]
-    contender = SIMPLE[name]
-    seen = interactions_of(BOARD + clicks, ITEMS, [True] * len(BOARD) + [False, False])
-    again = contender.fit(View(CONFIG, ALL if contender.pooled else SMALL, UNTIL, seen))
+    again = fit_on(name, interactions_of(BOARD + clicks, ITEMS, [True] * len(BOARD) + [False, False]))
     np.testing.assert_allclose(again.score(states, catalogue), fit(name).score(states, catalogue), rtol=1e-6)
 
 
@@ -152,6 +168,6 @@ def test_a_scenario_without_events_can_be_fitted(name, states, catalogue):
 
 
 def test_the_names_are_those_of_the_tables():
-    alone = ["popularity", "popularity_recent", "item_item", "ease", "trend", "blend"]
+    alone = ["popularity", "popularity_recent", "item_item", "ease", "als", "content", "trend", "blend"]
     assert [contender.name for contender in all_simple(CONFIG)] == alone + [f"{name}_across" for name in alone]
-    assert [contender.crosses for contender in all_simple(CONFIG)] == [False] * 6 + [True] * 6
+    assert [contender.crosses for contender in all_simple(CONFIG)] == [False] * 8 + [True] * 8

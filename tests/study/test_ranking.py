@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.lakes import SOURCE, last_day, tiny_config, tiny_lake
+from tests.lakes import SCENARIOS, SOURCE, last_day, tiny_config, tiny_lake
 
 from landbridge.errors import ConfigError
 from landbridge.evaluate.table import TARGETS
@@ -17,6 +18,7 @@ from landbridge.study.ranking import open_ranking
 from landbridge.study.runner import run_trials, trials_of
 from landbridge.study.store import Store
 from landbridge.study.table import table_of
+from landbridge.study.tune import changed, tune
 
 CUTS, DAYS = (dt.date(2010, 12, 15), dt.date(2010, 12, 22)), 6
 NAMES = ("popularity", "ease_across", "blend_across")
@@ -28,6 +30,7 @@ def lake(tmp_path_factory):
         tmp_path_factory.mktemp("ranking"),
         f"study.windows=[{', '.join(map(str, CUTS))}]",
         f"study.days={DAYS}",
+        "study.chosen_on=1",
         "contenders.ease.regularization=5",
     )
     return tiny_lake(config.folder, config)
@@ -74,6 +77,19 @@ def brute_force(lake):
     return found
 
 
+def ndcg(ranks):
+    gain = sum(1 / math.log2(rank + 2) for rank in ranks if rank < 10)
+    return gain / sum(1 / math.log2(place + 2) for place in range(min(10, len(ranks))))
+
+
+class Silent:
+    """A tracker that nobody reads."""
+
+    def begin(self, step): ...
+
+    def end(self, step, outcome, **told): ...
+
+
 def test_every_item_taken_has_its_rank_among_what_the_user_lacks(lake, results):
     rows = results[1].rows("popularity", 0, [cut.isoformat() for cut in CUTS]).to_pylist()
     key = ("user_id", "scenario", "window", "item_id")
@@ -87,10 +103,6 @@ def test_the_table_is_the_mean_over_users_and_windows(lake, results):
     units = {}
     for (user, scenario, window, _), (rank, _) in brute_force(lake).items():
         units.setdefault((user, scenario, window), []).append(rank)
-
-    def ndcg(ranks):
-        gain = sum(1 / math.log2(rank + 2) for rank in ranks if rank < 10)
-        return gain / sum(1 / math.log2(place + 2) for place in range(min(10, len(ranks))))
 
     by_scenario = {row.scenario: row for row in results[0] if row.contender == "popularity"}
     for scenario, chosen in {
@@ -119,6 +131,73 @@ def test_what_is_done_is_not_run_again_and_metrics_tell_each_window(protocol, re
     assert {(one.slice, one.name) for one in found} == {
         (part, name) for part in (ALL, trial.part) for name in ("ndcg@10", "recall@20")
     }
+
+
+def test_the_windows_that_were_chosen_on_stand_apart(results):
+    rows = results[1].rows("popularity", 0, [cut.isoformat() for cut in CUTS]).to_pylist()
+    targets = [row for row in rows if row["scenario"] != SOURCE]
+    table = {row.scenario: row for row in results[0] if row.contender == "popularity"}
+    for number, name in enumerate((f"{TARGETS}, windows 1-1, chosen on", f"{TARGETS}, windows 2-2, not chosen on")):
+        ranks = {}
+        for row in targets:
+            if row["window"] == CUTS[number].isoformat():
+                ranks.setdefault((row["user_id"], row["scenario"]), []).append(row["rank"])
+        assert table[name].value == pytest.approx(np.mean([ndcg(some) for some in ranks.values()]), rel=1e-6)
+    parts = [row for name, row in table.items() if name.startswith(f"{TARGETS}, ")]
+    assert sum(row.rows for row in parts) == table[TARGETS].rows
+
+
+def test_a_search_is_judged_on_the_windows_it_may_choose_on(lake, protocol, tmp_path):
+    keys = {"contenders.blend.floor": {"choices": [0.01, 1.0]}}
+    given = {"contender": "blend_across", "trials": 3, "keys": keys}
+    study = lake.config.study.model_copy(update={"tune": lake.config.study.tune.model_validate(given)})
+    searched = replace(protocol, config=lake.config.model_copy(update={"study": study}))
+    said: list[str] = []
+    best = tune(searched, tmp_path, said.append, Silent())
+    values = {}
+    for floor in (0.01, 1.0):
+        one = protocol.searching(changed(lake.config, {"contenders.blend.floor": floor}))
+        assert one.parts == [CUTS[0].isoformat()]
+        scored = one.run(Trial("blend_across", 0, one.parts[0]))
+        values[floor] = one.measured(scored.rows)[TARGETS].value
+    tried = [float(line.split("floor ")[1].split(":")[0]) for line in said[:3]]
+    for line, floor in zip(said, tried, strict=False):
+        assert f"ndcg@10 {values[floor]:.4f}" in line
+    assert values[best["contenders.blend.floor"]] == max(values[floor] for floor in tried)
+
+
+def test_without_chosen_windows_nothing_is_searched(protocol):
+    study = protocol.config.study.model_copy(update={"chosen_on": None})
+    with pytest.raises(ConfigError, match=r"needs study.chosen_on"):
+        protocol.searching(protocol.config.model_copy(update={"study": study}))
+
+
+def test_a_source_alone_is_what_the_matrix_learns_from_beside_the_target(lake, protocol, tmp_path):
+    sources, store = protocol.matrix("popularity_across"), Store(tmp_path)
+    entries = sources.entries()
+    assert [entry.name for entry in entries] == ["alone", *sorted(SCENARIOS), "all"]
+    facts = run_trials(sources, trials_of(sources, entries, [0]), store, lambda line: None)
+    table = {(row.contender, row.scenario): row for row in table_of(sources, entries, facts, store)}
+    assert {scenario for _, scenario in table} == set(SCENARIOS)
+    assert (SOURCE, SOURCE) not in table
+    for row in store.rows(SOURCE, 0, [CUTS[0].isoformat()]).to_pylist():
+        sold = {
+            (one["user_id"], one["item_id"])
+            for one in events_of(lake)
+            if one["ds"] <= CUTS[0] and one["scenario"] in (SOURCE, row["scenario"])
+        }
+        # What is in no catalogue has no score.
+        assert row["score"] is None or row["score"] == sum(item == row["item_id"] for _, item in sold)
+    # What all teach is what the contender is in the study.
+    whole = protocol.run(Trial("popularity_across", 0, CUTS[1].isoformat())).rows
+    assert store.rows("all", 0, [CUTS[1].isoformat()])["rank"].equals(whole["rank"])
+    alone = protocol.run(Trial("popularity", 0, CUTS[1].isoformat())).rows
+    assert store.rows("alone", 0, [CUTS[1].isoformat()])["rank"].equals(alone["rank"])
+
+
+def test_only_what_crosses_has_a_matrix(protocol):
+    with pytest.raises(ConfigError, match=r"popularity does not learn from other scenarios"):
+        protocol.matrix("popularity")
 
 
 def test_windows_have_to_end_in_the_tables(lake):

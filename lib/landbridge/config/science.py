@@ -188,6 +188,24 @@ class Transitions(Node):
     neighbours: int | None = Field(None, ge=1, description="Of an item; all when left out.")
 
 
+class Als(Node):
+    """Alternating least squares for implicit feedback (Hu, Koren and Volinsky 2008)."""
+
+    factors: int = Field(64, ge=1)
+    iterations: int = Field(10, ge=1)
+    alpha: float = Field(1.0, ge=0, description="How much surer it is of what a user has than of what he lacks.")
+    regularization: float = Field(0.1, gt=0, description="A user's or an item's, times the pairs it has.")
+
+
+class Content(Node):
+    """The items whose words are those of what the user has."""
+
+    columns: list[Name] = Field(["title"], min_length=1, description="Attributes of items (data.items) that are read.")
+    decay: float = Field(
+        1.0, gt=0, le=1, description="What an event of the history keeps with every later one; 1: all the user has."
+    )
+
+
 class Contenders(Node):
     """The simple contenders that stand beside the networks."""
 
@@ -197,6 +215,11 @@ class Contenders(Node):
     trend: Trend = Trend()
     blend: Blend = Blend()
     transitions: Transitions | None = Field(None, description="Sequence neighbours; not fitted when left out.")
+    cooccurrence: Transitions | None = Field(
+        None, description="The same with other settings, as a control: item-item by distance; not fitted when left out."
+    )
+    als: Als | None = Field(None, description="Implicit factors; not fitted when left out.")
+    content: Content | None = Field(None, description="Words of the items; not fitted when left out.")
 
 
 class Guard(Node):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from landbridge.config.schema import Config
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.states import Catalogue, States
+from landbridge.feed.words import Words
 
 ALL = "*"
 """The scope of a contender that is fitted once for all scenarios."""
@@ -31,6 +32,8 @@ class View:
     scope: str
     until: dt.date
     interactions: Interactions
+    words: Words | None = None
+    """The items' texts, where the configuration has a contender that reads them."""
 
 
 class Fitted(ABC):

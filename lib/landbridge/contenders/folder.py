@@ -23,6 +23,8 @@ _KINDS = {
     "weights": ("landbridge.contenders.weights", "WeightsFitted"),
     "blend": ("landbridge.contenders.blend", "BlendFitted"),
     "transitions": ("landbridge.contenders.transitions", "TransitionsFitted"),
+    "als": ("landbridge.contenders.als", "AlsFitted"),
+    "content": ("landbridge.contenders.content", "ContentFitted"),
     "network": ("landbridge.contenders.network", "NetworkFitted"),
 }
 _BLOCK = 1024

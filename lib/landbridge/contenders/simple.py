@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from landbridge.config.schema import Config
+from landbridge.contenders.als import Als
 from landbridge.contenders.base import Contender
 from landbridge.contenders.blend import Blend
+from landbridge.contenders.content import Content
 from landbridge.contenders.ease import Ease
 from landbridge.contenders.item_item import ItemItem
 from landbridge.contenders.popularity import Popularity
@@ -22,13 +24,16 @@ def all_simple(config: Config) -> list[Contender]:
 
 def _closed_forms(config: Config, crosses: bool) -> list[Contender]:
     given = config.contenders
-    sequences = [] if given.transitions is None else [Transitions(given.transitions, crosses)]
+    chosen: list[Contender] = [] if given.transitions is None else [Transitions(given.transitions, crosses)]
+    chosen += [] if given.cooccurrence is None else [Transitions(given.cooccurrence, crosses, "cooccurrence")]
+    chosen += [] if given.als is None else [Als(given.als, crosses)]
+    chosen += [] if given.content is None else [Content(given.content, crosses)]
     return [
         Popularity(crosses),
         Popularity(crosses, given.popularity.recent_days),
         ItemItem(given.item_item.neighbours, given.item_item.across if crosses else None),
         Ease(given.ease.regularization, given.ease.max_items, given.ease.across if crosses else None),
-        *sequences,
+        *chosen,
     ]
 
 

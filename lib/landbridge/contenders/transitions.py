@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from landbridge.config.science import Transitions as Settings
 from landbridge.contenders.base import Contender, Fitted, View
 from landbridge.contenders.item_item import nearest
-from landbridge.contenders.weights import positions
+from landbridge.contenders.weights import positions, recent
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.states import Catalogue, States
 
@@ -46,11 +46,12 @@ class Transitions(Contender):
 
     settings: Settings
     crosses: bool = False
+    stem: str = "transitions"
 
     @property
     def name(self) -> str:  # type: ignore[override]
         """The published name."""
-        return "transitions_across" if self.crosses else "transitions"
+        return f"{self.stem}_across" if self.crosses else self.stem
 
     @property
     def pooled(self) -> bool:  # type: ignore[override]
@@ -103,25 +104,13 @@ class TransitionsFitted(Fitted):
         column, known = positions(self.items, catalogue.items)
         if not known.any():
             return scores_BC
-        recent = self._recent(states.own_only() if self.alone else states)
-        rows = np.unique(recent.indices)
+        past = recent(states.own_only() if self.alone else states, self.items, self.decay)
+        rows = np.unique(past.indices)
         candidates = column[known]
-        product = recent[:, rows] @ self.weights[rows][:, candidates]
+        product = past[:, rows] @ self.weights[rows][:, candidates]
         popular_C = self.users_M[candidates] * np.float32(_TIE / max(float(self.users_M.max()), 1.0))
         scores_BC[:, known] = product.toarray() + popular_C
         return scores_BC
-
-    def _recent(self, states: States) -> sp.csr_matrix:
-        """Return the weight of every item in the histories, csr float32 [B, M]."""
-        width = states.item_BL.shape[1]
-        own, other = self.decay
-        later_L = np.arange(width - 1, -1, -1)
-        place, known = positions(self.items, states.item_BL.ravel())
-        weight_BL = np.where(states.scenario_BL == states.scenario, own**later_L, other**later_L)
-        known &= states.item_BL.ravel() > 0
-        row = np.repeat(np.arange(len(states)), width)
-        cells = (weight_BL.ravel()[known].astype(np.float32), (row[known], place[known]))
-        return sp.csr_matrix(cells, shape=(len(states), len(self.items)))
 
     def save(self, folder: Path) -> None:
         """Write the arrays as ``.npy`` and the rest as ``transitions.json``."""

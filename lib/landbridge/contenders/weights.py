@@ -109,7 +109,7 @@ class WeightsFitted(Fitted):
         if len(self.items) == 0:
             return scores_BC
         column, known = positions(self.items, catalogue.items)
-        had_BM = _columns(states.had, self.items)
+        had_BM = columns_of(states.had, self.items)
         product: Any = had_BM @ self._columns_of(column[known])
         scores_BC[:, known] = product if isinstance(product, np.ndarray) else product.toarray()
         return scores_BC
@@ -148,7 +148,24 @@ def positions(items: NDArray[np.int32], wanted: NDArray[np.int32]) -> tuple[NDAr
     return np.where(known, place, 0), known
 
 
-def _columns(had: sp.csr_matrix, items: NDArray[np.int32]) -> sp.csr_matrix:
+def recent(states: States, items: NDArray[np.int32], decay: tuple[float, float]) -> sp.csr_matrix:
+    """Return what every item of the histories weighs, csr float32 [B, M].
+
+    An event keeps ``decay`` with every later one of the user: the first where it is of the scenario that is asked
+    about, else the second.
+    """
+    width = states.item_BL.shape[1]
+    own, other = decay
+    later_L = np.arange(width - 1, -1, -1)
+    place, known = positions(items, states.item_BL.ravel())
+    weight_BL = np.where(states.scenario_BL == states.scenario, own**later_L, other**later_L)
+    known &= states.item_BL.ravel() > 0
+    row = np.repeat(np.arange(len(states)), width)
+    cells = (weight_BL.ravel()[known].astype(np.float32), (row[known], place[known]))
+    return sp.csr_matrix(cells, shape=(len(states), len(items)))
+
+
+def columns_of(had: sp.csr_matrix, items: NDArray[np.int32]) -> sp.csr_matrix:
     """Return the columns `items` of `had`; ids beyond its width are items nobody in the batch can have."""
     width = max(had.shape[1], int(items[-1]) + 1)
     wide = sp.csr_matrix((had.data, had.indices, had.indptr), shape=(had.shape[0], width))

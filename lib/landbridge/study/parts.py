@@ -27,6 +27,7 @@ from landbridge.errors import ConfigError
 from landbridge.evaluate.part_units import PartUnits, cold_users, next_items, ranked, with_share
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
+from landbridge.feed.words import Words, words_of
 from landbridge.lake.lake import Lake
 from landbridge.study.protocol import Measured, Scored, Trial
 from landbridge.study.rankings import Fits, Learned, Rankings, every_row
@@ -147,7 +148,7 @@ class PartStudy(Rankings):
             rows = learned(case.learn, case.units.scenario)
             if rows is None:
                 continue
-            view = View(self.config, ALL if contender.pooled else case.units.scenario, self.ds, rows)
+            view = View(self.config, ALL if contender.pooled else case.units.scenario, self.ds, rows, self._words)
             sentence = contender.left_out(view)
             if sentence is not None:
                 left_out.append(sentence)
@@ -174,6 +175,10 @@ class PartStudy(Rankings):
     @cached_property
     def _assembler(self) -> Assembler:
         return Assembler.fit(self.lake, self.config, self.ds)
+
+    @cached_property
+    def _words(self) -> Words | None:
+        return words_of(self.lake, self._assembler.vocabulary, self.config)
 
     @cached_property
     def _log(self) -> Interactions:

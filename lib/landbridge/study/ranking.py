@@ -16,6 +16,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -35,6 +36,7 @@ from landbridge.evaluate.units import Units, units_of
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.vocabulary import Vocabulary
+from landbridge.feed.words import Words, words_of
 from landbridge.lake.lake import Lake
 from landbridge.study.places import discounted, places_of
 from landbridge.study.protocol import ALL, Measured, Metric, Scored, Trial
@@ -138,7 +140,7 @@ class RankingStudy(Rankings):
             if rows is None:
                 continue
             scope = EVERY_SCOPE if contender.pooled else units.scenario
-            view = View(self.config, scope, units.window.since, rows)
+            view = View(self.config, scope, units.window.since, rows, self._words)
             reason = contender.left_out(view)
             if reason is not None:
                 left_out.append(reason)
@@ -192,6 +194,10 @@ class RankingStudy(Rankings):
             part = targets.filter(pc.is_in(targets["window"], pa.array(some, pa.string())))
             if part.num_rows:
                 yield f"{TARGETS}, windows {windows.index(some[0]) + 1}-{windows.index(some[-1]) + 1}, {name}", part
+
+    @cached_property
+    def _words(self) -> Words | None:
+        return words_of(self.lake, self.interactions.vocabulary, self.config)
 
     def _window(self, part: str) -> Window:
         since = dt.date.fromisoformat(part)

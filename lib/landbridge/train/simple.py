@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from dataclasses import dataclass
+from functools import cached_property
 
 from landbridge.config.days import FITS
 from landbridge.config.schema import Config
@@ -12,6 +13,7 @@ from landbridge.contenders.base import ALL, Contender, View
 from landbridge.contenders.folder import save_fitted
 from landbridge.contenders.simple import all_simple
 from landbridge.feed.interactions import Interactions
+from landbridge.feed.words import Words, words_of
 from landbridge.train.fitting import Bench
 from landbridge.train.job import Unit
 
@@ -33,7 +35,7 @@ class Simple:
             self.bench.watch.beat(f"fitting {unit.title} fit {fit}")
             started, until = time.monotonic(), job.days.until(fit)
             known = self._interactions()
-            view = View(job.config, unit.scope, until, known.before(until + dt.timedelta(days=1)))
+            view = View(job.config, unit.scope, until, known.before(until + dt.timedelta(days=1)), self._words)
             reason = contender.left_out(view)
             if reason is not None:
                 self.bench.progress.tell("note", text=reason)
@@ -59,6 +61,10 @@ class Simple:
                 steps=0,
                 seconds=round(time.monotonic() - started, 3),
             )
+
+    @cached_property
+    def _words(self) -> Words | None:
+        return words_of(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.config)
 
     def _interactions(self) -> Interactions:
         if self._read is None:

@@ -66,7 +66,8 @@ def save_assembler(night: Night) -> None:
 
 def _run(night: Night, step: str, planned: Planned) -> Outcome:
     launcher, processes = _launcher(night)
-    versions = {name: night.lake.version(name) for name in TABLES}
+    texts = ("items",) if night.config.contenders.content else ()  # changes with the events, so it is no input apart
+    versions = {name: night.lake.version(name) for name in (*TABLES, *texts)}
     job = Job(
         step,
         night.ds,
