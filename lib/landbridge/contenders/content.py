@@ -53,7 +53,7 @@ class Content(Contender):
         weighted = sp.csr_matrix(words @ sp.diags(weight_W))
         length = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
         items = np.flatnonzero(length > 0).astype(np.int32)
-        vectors = sp.csr_matrix(sp.diags(1.0 / length[items]) @ weighted[items], dtype=np.float32)
+        vectors = sp.csr_matrix((sp.diags(1.0 / length[items]) @ weighted[items]).astype(np.float32))
         return ContentFitted(items, vectors, self.settings.decay, not self.crosses)
 
 
