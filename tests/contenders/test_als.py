@@ -1,4 +1,4 @@
-"""Alternating least squares against its formulas."""
+"""Alternating least squares against its formulas, and against Spark's."""
 
 from __future__ import annotations
 
@@ -63,3 +63,23 @@ def test_scores_are_those_of_a_users_vector_solved_from_what_he_has(pairs):
     item_MF = fitted.item_MF.astype(np.float64)
     expected = half_step(pairs, item_MF, ALPHA, REGULARIZATION) @ item_MF.T
     np.testing.assert_allclose(fitted.score(states_of(had), catalogue_of(ITEMS)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_spark_solves_the_same_equations_and_ends_as_low(spark, pairs):
+    from pyspark.ml.recommendation import ALS
+
+    rows = [(int(user), int(item), 1.0) for user, item in zip(*pairs.nonzero(), strict=True)]
+    frame = spark.createDataFrame(rows, "user int, item int, rating float")
+    model = ALS(
+        rank=FACTORS, maxIter=5, regParam=REGULARIZATION, alpha=ALPHA, implicitPrefs=True, seed=5, numUserBlocks=1,
+        numItemBlocks=1,
+    ).fit(frame)  # fmt: skip
+    theirs_UF, theirs_MF = (
+        np.array([row["features"] for row in sorted(factors.collect(), key=lambda row: row["id"])], np.float64)
+        for factors in (model.userFactors, model.itemFactors)
+    )
+    # Their users' side is our half step from their items' side.
+    np.testing.assert_allclose(half_step(pairs, theirs_MF, ALPHA, REGULARIZATION), theirs_UF, rtol=1e-3, atol=1e-4)
+    ours_MF = fitted_on(pairs).item_MF.astype(np.float64)
+    ours = loss(pairs, half_step(pairs, ours_MF, ALPHA, REGULARIZATION), ours_MF)
+    assert ours == pytest.approx(loss(pairs, theirs_UF, theirs_MF), rel=0.03)
