@@ -159,10 +159,10 @@ def test_a_catalogue_may_hold_items_without_events(night: Night) -> None:
 def test_a_worker_can_get_the_bundle_as_an_archive(
     night: Night, monkeypatch: pytest.MonkeyPatch, published: object
 ) -> None:
-    from landbridge.recommend import publish
+    from landbridge.recommend import stage
 
-    monkeypatch.setattr(publish, "_is_local", lambda master: False)
-    place = publish._within_reach(night.spark_lake(), night.models / "bundle")
+    monkeypatch.setattr(stage, "_is_local", lambda master: False)
+    place = stage.within_reach(night.spark_lake(), night.models / "bundle")
     states = night.spark_lake().table("user_state").withColumn("scenario", F.lit("Germany"))
     made = score.scored(states, place)
     assert not Path(place).is_absolute()

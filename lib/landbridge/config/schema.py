@@ -23,6 +23,7 @@ from landbridge.config.science import (
     Split,
     Transfer,
 )
+from landbridge.config.scores import Scores
 from landbridge.config.storage import checked_options, checked_root
 from landbridge.config.study import Study
 
@@ -43,6 +44,7 @@ class Config(Node):
     guard: Guard = Guard()
     evaluate: Evaluate = Evaluate()
     recommend: Recommend = Recommend()
+    scores: Scores = Scores()
     study: Study = Study()
     seed: int = 17
     days: int | None = Field(None, ge=1, description="Only this many days up to ds are loaded.")

@@ -59,11 +59,11 @@ def build(
     LakeError
         If a contender that a route names has not been fitted.
     """
-    work = _fresh(folder)
+    work = fresh(folder)
     assembler = Assembler.load(night_models / "assembler").frozen(ds + dt.timedelta(days=1))
-    assembler.save(_made(work / "new"))
+    assembler.save(made_empty(work / "new"))
     common = {
-        "assembler": _keep(work / "new", work),
+        "assembler": keep(work / "new", work),
         "ds": ds.isoformat(),
         "moment": end_of(ds, lake.config.data.time_zone),
         "versions": {name: lake.version(name) for name in _READ if lake.exists(name)},
@@ -72,20 +72,20 @@ def build(
     for scenario, route in sorted(routes.items()):
         of_scenario = catalogue.filter(pc.equal(catalogue["scenario"], scenario))
         ids = assembler.vocabulary.encode("item_id", of_scenario["item_id"])
-        np.save(_made(work / "new") / "items.npy", np.unique(ids[ids > 0]).astype(np.int32), allow_pickle=False)
+        np.save(made_empty(work / "new") / "items.npy", np.unique(ids[ids > 0]).astype(np.int32), allow_pickle=False)
         entries[scenario] = {
             "contender": route.contender,
             "fit": route.fit,
-            "part": _keep(_fitted(night_models, route.fit, scenario, route.contender), work),
+            "part": keep(fitted_folder(night_models, route.fit, scenario, route.contender), work),
             "unknown": {
                 "contender": route.unknown,
-                "part": _keep(_fitted(night_models, route.fit, scenario, route.unknown), work),
+                "part": keep(fitted_folder(night_models, route.fit, scenario, route.unknown), work),
             },
-            "catalogue": _keep(work / "new", work),
+            "catalogue": keep(work / "new", work),
             **common,
         }
-    _write(work, _head(lake.config), entries)
-    return _put(work, folder)
+    write_routes(work, _head(lake.config), entries)
+    return put(work, folder)
 
 
 def compose(base: Path, other: Path, scenarios: Iterable[str] | None, folder: Path) -> Path:
@@ -102,16 +102,16 @@ def compose(base: Path, other: Path, scenarios: Iterable[str] | None, folder: Pa
         if scenario not in theirs["scenarios"]:
             raise LakeError(f"the bundle {other} has no route for {scenario}; it has {', '.join(theirs['scenarios'])}")
     entries = {**ours["scenarios"], **{scenario: theirs["scenarios"][scenario] for scenario in chosen}}
-    work = _fresh(folder)
+    work = fresh(folder)
     for scenario, entry in entries.items():
         source = other if scenario in chosen else base
         for part in parts_of(entry):
-            if _keep(source / "parts" / part, work) != part:
+            if keep(source / "parts" / part, work) != part:
                 raise LakeError(
                     f"the part {part} of the bundle {source} is damaged: it is not what its name says; take another"
                 )
-    _write(work, {key: value for key, value in ours.items() if key != "scenarios"}, entries)
-    return _put(work, folder)
+    write_routes(work, {key: value for key, value in ours.items() if key != "scenarios"}, entries)
+    return put(work, folder)
 
 
 def read_routes(folder: Path) -> dict[str, Any]:
@@ -127,7 +127,8 @@ def read_routes(folder: Path) -> dict[str, Any]:
 
 def parts_of(entry: Mapping[str, Any]) -> list[str]:
     """Return the parts that a scenario's entry of ``routes.json`` needs."""
-    return sorted({entry["part"], entry["unknown"]["part"], entry["catalogue"], entry["assembler"]})
+    named = [entry[key] for key in ("part", "catalogue", "assembler", "coding") if key in entry]
+    return sorted({*named, *([entry["unknown"]["part"]] if "unknown" in entry else [])})
 
 
 def content_hash(folder: Path) -> str:
@@ -155,7 +156,7 @@ def _head(config: Config) -> dict[str, Any]:
     }
 
 
-def _fitted(night_models: Path, fit: str, scenario: str, contender: str) -> Path:
+def fitted_folder(night_models: Path, fit: str, scenario: str, contender: str) -> Path:
     """Return the folder of a fitted contender: the scenario's own, or the one fitted for all."""
     found = find_fitted(night_models, fit, scenario)
     if contender not in found:
@@ -167,7 +168,7 @@ def _fitted(night_models: Path, fit: str, scenario: str, contender: str) -> Path
     return found[contender]
 
 
-def _keep(part: Path, work: Path) -> str:
+def keep(part: Path, work: Path) -> str:
     """Copy a part under its content hash (hard links where the file system has them) and return the hash."""
     name = content_hash(part)[:16]
     if not (work / "parts" / name).exists():
@@ -183,7 +184,7 @@ def _link(source: str, target: str) -> str:
     return target
 
 
-def _made(folder: Path) -> Path:
+def made_empty(folder: Path) -> Path:
     """Return the folder, there and empty."""
     if folder.exists():
         shutil.rmtree(folder)
@@ -191,16 +192,18 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _fresh(folder: Path) -> Path:
-    return _made(folder.with_name(f".{folder.name}.tmp"))
+def fresh(folder: Path) -> Path:
+    """Return the folder in which a bundle is made, beside its place; see `put`."""
+    return made_empty(folder.with_name(f".{folder.name}.tmp"))
 
 
-def _write(work: Path, head: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
+def write_routes(work: Path, head: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
+    """Write ``routes.json``."""
     text = json.dumps({**head, "scenarios": dict(sorted(entries.items()))}, indent=1, sort_keys=True)
     (work / ROUTES).write_text(text + "\n", encoding="utf-8")
 
 
-def _put(work: Path, folder: Path) -> Path:
+def put(work: Path, folder: Path) -> Path:
     """Rename the finished work to its place."""
     shutil.rmtree(work / "new", ignore_errors=True)
     old = folder.with_name(f".{folder.name}.old")

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -28,6 +28,15 @@ _KINDS = {
     "network": ("landbridge.contenders.network", "NetworkFitted"),
 }
 _BLOCK = 1024
+
+class Saved(Protocol):
+    """Whatever is fitted: it names its kind, and writes itself without pickle."""
+
+    kind: ClassVar[str]
+
+    def save(self, folder: Path) -> None:
+        """Write the parameters into an existing empty folder."""
+
 
 Ranked = tuple[NDArray[np.int32], NDArray[np.float32]]
 """Item ids and scores, both [B, k]."""
@@ -53,7 +62,7 @@ def find_fitted(models: Path, fit: str, scenario: str) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def save_fitted(fitted: Fitted, folder: Path, meta: Mapping[str, Any]) -> None:
+def save_fitted(fitted: Saved, folder: Path, meta: Mapping[str, Any]) -> None:
     """Write a fitted contender, replacing the folder; it appears complete or not at all."""
     working = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(working, ignore_errors=True)

@@ -198,7 +198,7 @@ def sentence(decision: Decision, settings: Guard) -> str:
         return f"{who} publishes {control}, its best contender: nothing that crosses was fitted for it"
     measured = (
         f"gain {decision.gain:+.3f} [{decision.low:.3f}, {decision.high:.3f}] over {control} on {decision.users} users "
-        f"in {decision.windows} windows"
+        f"in {decision.windows} window{'s' if decision.windows != 1 else ''}"
         if decision.users
         else f"over {control}, with no user of its own to judge by"
     )

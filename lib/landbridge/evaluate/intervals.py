@@ -18,7 +18,7 @@ def ratio_intervals(
     A resample draws as many users as there are, with replacement (Efron and Tibshirani 1993, chapter 13); a user comes
     with all that is his. A resample in which nothing is counted is left out; NaN where nothing is counted at all.
     """
-    weights_RU = _weights(len(sums_UM), resamples, seed)
+    weights_RU = weights_of(len(sums_UM), resamples, seed)
     drawn_RM = _ratio(weights_RU @ sums_UM, weights_RU @ counts_UM)
     value_M = _ratio(sums_UM.sum(axis=0), counts_UM.sum(axis=0))
     low_M, high_M = percentiles(drawn_RM)
@@ -27,7 +27,7 @@ def ratio_intervals(
 
 def linear_interval(value: float, influence_U: NDArray[np.float64], resamples: int, seed: int) -> tuple[float, float]:
     """Return low and high of a statistic that is linear in the users' weights to first order."""
-    weights_RU = _weights(len(influence_U), resamples, seed)
+    weights_RU = weights_of(len(influence_U), resamples, seed)
     low, high = percentiles((value + (weights_RU - 1.0) @ influence_U)[:, None])
     return float(low[0]), float(high[0])
 
@@ -50,7 +50,7 @@ def _ratio(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np
 
 # The contenders of a scenario are judged on the same users one after the other, so that they share the resamples.
 @lru_cache(maxsize=8)
-def _weights(users: int, resamples: int, seed: int) -> NDArray[np.float64]:
+def weights_of(users: int, resamples: int, seed: int) -> NDArray[np.float64]:
     """Return how often each user is drawn in each resample, [R, U]."""
     generator = np.random.default_rng([seed, users])
     weights_RU = np.empty((resamples, users))

@@ -18,9 +18,18 @@ _COLUMNS = 4
 
 
 def plot(
-    rows: Sequence[Row], published: dict[str, str], crossing: Collection[str], metric: str, k: int, file: Path
+    rows: Sequence[Row],
+    published: dict[str, str],
+    crossing: Collection[str],
+    metric: str,
+    k: int,
+    file: Path,
+    left: float | None = 0.0,
 ) -> Path:
-    """Draw a panel a scenario: the metric of each contender on the test days with its interval; filled: published."""
+    """Draw a panel a scenario: the metric of each contender on the test days with its interval; filled: published.
+
+    The axis begins at `left`, or where the values do.
+    """
     shown = [row for row in rows if (row.split, row.window, row.metric, row.k) == ("test", ALL_WINDOWS, metric, k)]
     scenarios = sorted({row.scenario for row in shown}, key=lambda name: (name != TARGETS, name))
     lines = max(1, -(-len(scenarios) // _COLUMNS))
@@ -31,7 +40,7 @@ def plot(
         axis.set_axis_off()
     for axis, scenario in zip(axes.flat, scenarios, strict=False):
         own = sorted((row for row in shown if row.scenario == scenario), key=lambda row: row.value)
-        _panel(axis, own, published.get(scenario), crossing)
+        _panel(axis, own, published.get(scenario), crossing, left)
         axis.set_title(f"{scenario}: {max(row.users for row in own)} users", fontsize=9)
     figure.suptitle(
         f"{at(metric, k)} on the test days, 95 % over users; blue learned alone, orange across; filled: published"
@@ -43,7 +52,9 @@ def plot(
     return file
 
 
-def _panel(axis: Axes, rows: Sequence[Row], published: str | None, crossing: Collection[str]) -> None:
+def _panel(
+    axis: Axes, rows: Sequence[Row], published: str | None, crossing: Collection[str], left: float | None
+) -> None:
     for height, row in enumerate(rows):
         colour = "tab:orange" if row.contender in crossing else "tab:blue"
         axis.plot([row.low, row.high], [height, height], color=colour, linewidth=1.2)
@@ -51,4 +62,4 @@ def _panel(axis: Axes, rows: Sequence[Row], published: str | None, crossing: Col
         axis.plot(row.value, height, marker="o", markersize=6, color=colour, markerfacecolor=face)
     axis.set_yticks(range(len(rows)), [row.contender for row in rows], fontsize=7)
     axis.tick_params(axis="x", labelsize=7)
-    axis.set_xlim(left=0)
+    axis.set_xlim(left=left)

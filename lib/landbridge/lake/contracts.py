@@ -17,7 +17,9 @@ from landbridge.lake.tables import (
     QUARANTINE,
     RECOMMENDATIONS,
     RECOMMENDED,
+    SCORES,
     STATISTICS,
+    SUBJECTS,
     VOCABULARY,
 )
 
@@ -41,6 +43,8 @@ def contracts(config: Config) -> dict[str, Contract]:
             _user_state(config),
             METRICS,
             RECOMMENDATIONS,
+            SUBJECTS,
+            SCORES,
             LEDGER,
             LEASE,
         )

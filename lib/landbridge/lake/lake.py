@@ -1,6 +1,7 @@
 """The lake as delta-rs sees it: paths, versions, digests, and Arrow in and out. Never imports Spark.
 
-A table has one writer: delta-rs writes `metrics`, `ledger` and `recommendations`, Spark writes all others.
+A table has one writer: delta-rs writes `metrics`, `ledger`, `recommendations` and `scores`, Spark
+writes all others.
 """
 
 from __future__ import annotations

@@ -68,6 +68,12 @@ class SparkLake:
         self.create(name)
         return self._save(name, self._selected(name, rows).write.format("delta").mode("append"), fingerprint)
 
+    def subjects(self, ds: dt.date) -> DataFrame:
+        """The rows of the table `subjects` for a night."""
+        from landbridge.lake.subjects import subjects
+
+        return subjects(self, ds)
+
     def register_views(self) -> None:
         """Register every existing table and `recommendations_by_rank` (one row an item) as temporary views."""
         for name in self.lake.contracts:

@@ -63,7 +63,7 @@ METRICS = Contract(
         "window": required("int", "Which window of the split, from 0; -1 is all of them."),
         "seed": required("int", "The seed of the fit."),
         "slice": required("string", "all, or a part of the users."),
-        "metric": required("string", "auc, gauc, log_loss, recall, ndcg, hit_rate."),
+        "metric": required("string", "auc, gauc, log_loss, recall, ndcg, hit_rate; of rows pr_auc, ks, pcoc, ece too."),
         "k": required("int", "Cut-off of ranking metrics; 0 where there is none."),
         "value": Column("double", "The metric; null where it is not defined."),
         "low": Column("double", "2.5 % bound over users."),
@@ -87,6 +87,37 @@ RECOMMENDATIONS = Contract(
         "run_id": required("string", "The run that wrote it."),
     },
     key=("ds", "scenario", "user_id"),
+    partition=("ds",),
+)
+
+SUBJECTS = Contract(
+    "subjects",
+    "What a night of a pointwise task does with every example up to ds.",
+    {
+        "ds": DS,
+        "example_id": required("string", "The example."),
+        "scenario": SCENARIO,
+        "subject_id": required("string", "What the example is about, as scores.subject says."),
+        "role": required("string", "train, validation, test, or score: its label is not known tonight."),
+    },
+    key=("ds", "example_id"),
+    partition=("ds",),
+)
+
+SCORES = Contract(
+    "scores",
+    "The published probabilities: one row a subject and scenario.",
+    {
+        "ds": DS,
+        "scenario": SCENARIO,
+        "subject_id": required("string", "What is scored: a loan, an offer, an enrolment."),
+        "score": required("double", "The probability of the label, from 0 to 1."),
+        "contender": required("string", "What the scenario publishes."),
+        "model_name": required("string", "The registered model."),
+        "model_version": required("string", "Its version."),
+        "run_id": required("string", "The run that wrote it."),
+    },
+    key=("ds", "scenario", "subject_id"),
     partition=("ds",),
 )
 

@@ -118,7 +118,7 @@ def plan(place: Place, ds: dt.date) -> None:
         from landbridge.pipeline.plan import plan as plan_night
         from landbridge.pipeline.plan import table_of
 
-        console.print(table_of(plan_night(night_of(config, ds, _say(console)), flow.steps_until()), ds))
+        console.print(table_of(plan_night(night_of(config, ds, _say(console)), flow.steps_until(config=config)), ds))
 
 
 @cli.command()

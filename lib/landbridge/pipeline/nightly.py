@@ -53,16 +53,10 @@ def nightly(
             f"--ds {ds}: the first day with data is {config.data.reader.first_day} (data.reader.first_day)"
         )
     days_of(config, ds)
-    later = [name for name in wanted if name not in ("clean", "featurize")]
-    if config.pointwise is not None and later:
-        raise ConfigError(
-            f"{config.name} is pointwise (it has a section pointwise), and {later[0]} knows lists only: "
-            f"run `landbridge featurize --ds {ds}` after `landbridge clean --ds {ds}`, then `landbridge study`"
-        )
     preflight(config)
     from landbridge.tracking.run import Tracker
 
-    everything = tuple(steps) if steps is not None else steps_until(wanted[-1])
+    everything = tuple(steps) if steps is not None else steps_until(wanted[-1], config)
     forced = frozenset(wanted) if force else since(start, everything) if start is not None else frozenset()
     night = night_of(config, ds, say)
     with locked(night.lake, wait):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 
+from landbridge.config.schema import Config
 from landbridge.errors import ConfigError
 from landbridge.step import Step
 
@@ -18,6 +19,15 @@ ROOMS: Mapping[str, tuple[str, str]] = {
     "report": ("landbridge.report.step", "REPORT"),
 }
 """Step to the module and the name of its object, in the order of the flow."""
+
+POINT_ROOMS: Mapping[str, tuple[str, str]] = {
+    "pretrain": ("landbridge.train.points", "PRETRAIN"),
+    "finetune": ("landbridge.train.points", "FINETUNE"),
+    "evaluate": ("landbridge.evaluate.point_step", "EVALUATE"),
+    "recommend": ("landbridge.recommend.point_step", "RECOMMEND"),
+    "report": ("landbridge.report.point_step", "REPORT"),
+}
+"""The same for what is another step where the task is pointwise: rows get a probability, users no lists."""
 
 FILES: Mapping[str, tuple[str, ...]] = {
     "finetune": ("pretrain",),
@@ -37,21 +47,22 @@ are run again, which changes nothing.
 NAMES: tuple[str, ...] = tuple(ROOMS)
 
 
-def load(name: str) -> Step:
-    """Return a step by name."""
+def load(name: str, config: Config | None = None) -> Step:
+    """Return a step by name, as the configuration's task has it; that of lists without a configuration."""
     if name not in ROOMS:
         raise ConfigError(f"there is no step {name}; steps: {', '.join(NAMES)}")
-    module, attribute = ROOMS[name]
+    pointwise = config is not None and config.pointwise is not None
+    module, attribute = {**ROOMS, **(POINT_ROOMS if pointwise else {})}[name]
     step = getattr(importlib.import_module(module), attribute)
     assert isinstance(step, Step)
     return step
 
 
-def steps_until(last: str = NAMES[-1]) -> tuple[Step, ...]:
+def steps_until(last: str = NAMES[-1], config: Config | None = None) -> tuple[Step, ...]:
     """Return the steps up to and with one, in the order of the flow; the rooms of later ones are not imported."""
     if last not in ROOMS:
         raise ConfigError(f"there is no step {last}; steps: {', '.join(NAMES)}")
-    return tuple(load(name) for name in NAMES[: NAMES.index(last) + 1])
+    return tuple(load(name, config) for name in NAMES[: NAMES.index(last) + 1])
 
 
 def since(name: str, steps: Sequence[Step]) -> frozenset[str]:

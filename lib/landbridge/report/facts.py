@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -68,6 +68,9 @@ class Facts:
     """Network -> fit -> loss by step."""
     model_version: str = ""
     run_id: str = ""
+    pooled: ClassVar[tuple[str, str]] = ("targets", "All targets")
+    """The scenario that stands for several in `metrics`, and what a person calls it."""
+    served: ClassVar[str] = "Users with a list"
 
     def notes(self, step: str) -> Mapping[str, Any]:
         """The notes of a step; empty where it has none."""
@@ -79,6 +82,11 @@ class Facts:
         routes: dict[str, Mapping[str, Any]] = dict(self.notes("evaluate").get("routes", {}))
         source = self.config.transfer.source
         return dict(sorted(routes.items(), key=lambda one: (one[0] != source, -self.lists.get(one[0], 0), one[0])))
+
+    @property
+    def have(self) -> str:
+        """What whoever is served has."""
+        return f"users have a list of {self.config.recommend.k}"
 
     @property
     def guard_metric(self) -> str:
@@ -93,14 +101,20 @@ class Facts:
 def gather(lake: Lake, models: Path, ds: dt.date) -> Facts:
     """Return what lake and models tell of the night of `ds`."""
     facts = Facts(lake.config, ds)
+    fill(facts, lake, models)
+    _published(lake, facts)
+    return facts
+
+
+def fill(facts: Facts, lake: Lake, models: Path) -> None:
+    """Add what there is of every night, whatever it publishes."""
+    ds = facts.ds
     facts.steps = steps_of(lake, ds)
     facts.metrics = metrics_of(lake, ds)
     facts.events_by_day = _rows_by_day(lake, "events", ds)
     facts.quarantined_by_day = _quarantined(lake, ds)
     facts.versions = {name: lake.version(name) for name in lake.contracts if lake.exists(name)}
     facts.losses = losses_of(models)
-    _published(lake, facts)
-    return facts
 
 
 def steps_of(lake: Lake, ds: dt.date) -> dict[str, StepRow]:
@@ -180,7 +194,8 @@ def _quarantined(lake: Lake, ds: dt.date) -> dict[dt.date, Counter[str]]:
     return dict(sorted(counts.items()))
 
 
-def _number(version: str) -> tuple[int, str]:
+def number_of(version: str) -> tuple[int, str]:
+    """Return what orders versions by their numbers."""
     return len(version), version
 
 
@@ -194,5 +209,5 @@ def _published(lake: Lake, facts: Facts) -> None:
         if batch.num_rows:
             # After a rollback of one scenario the day names two versions: the newest is the champion.
             versions = {facts.model_version, *pc.unique(batch["model_version"]).to_pylist()}
-            facts.model_version, facts.run_id = max(versions, key=_number), batch["run_id"][0].as_py()
+            facts.model_version, facts.run_id = max(versions, key=number_of), batch["run_id"][0].as_py()
     facts.lists = dict(sorted(counts.items()))

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from landbridge.report import pictures
 from landbridge.report.facts import Facts, Value
 from landbridge.report.people import Person
 
-_ORDER = ("ndcg", "recall", "hit_rate", "auc", "gauc", "log_loss")
+_ORDER = ("ndcg", "recall", "hit_rate", "auc", "gauc", "pr_auc", "ks", "log_loss", "pcoc", "ece", "accuracy", "f1")
+_LOW = frozenset({"log_loss", "ece"})
+"""Metrics of which less is better."""
 _NAMES = {
     "ndcg": "NDCG",
     "recall": "Recall",
@@ -21,6 +23,13 @@ _NAMES = {
     "auc": "AUC",
     "gauc": "GAUC",
     "log_loss": "Log loss",
+    "pr_auc": "PR-AUC",
+    "ks": "KS",
+    "pcoc": "PCOC",
+    "ece": "ECE",
+    "accuracy": "Accuracy",
+    "precision": "Precision",
+    "f1": "F1",
 }
 
 
@@ -41,12 +50,18 @@ class Choice:
     bar: tuple[float, float, float, float] | None
 
 
-def page(facts: Facts, people: list[Person]) -> str:
-    """Return the HTML of a night."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+def page(facts: Facts, people: list[Person], template: str = "page.html.j2", **more: Any) -> str:
+    """Return the HTML of a night; `more` is what another template than that of lists asks for besides."""
+    environment = Environment(
+        loader=FunctionLoader(lambda name: files("landbridge.report").joinpath(name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {"count": count, "number": number, "day": day, "clock": clock}
-    template = environment.from_string(files("landbridge.report").joinpath("page.html.j2").read_text(encoding="utf-8"))
-    return template.render(
+    return environment.get_template(template).render(
+        **more,
         facts=facts,
         config=facts.config,
         people=people,
@@ -79,7 +94,7 @@ def cards(facts: Facts) -> list[tuple[str, str, str]]:
     today = facts.events_by_day.get(facts.ds)
     if today is not None:
         found.append(("Events of the day", count(today), f"on {facts.ds}"))
-    found.append(("Users with a list", count(sum(facts.lists.values())), f"in {len(facts.lists)} scenarios"))
+    found.append((facts.served, count(sum(facts.lists.values())), f"in {len(facts.lists)} scenarios"))
     if facts.routes:
         found.append(("Publish what crossed", f"{across} of {len(facts.routes)}", "scenarios"))
     found.append(("Seconds", f"{total:,.0f}", f"{len(facts.steps)} steps"))
@@ -147,7 +162,7 @@ def rules(facts: Facts) -> list[dict[str, Any]]:
 def tables(facts: Facts) -> list[dict[str, Any]]:
     """Return the metric tables: one a scenario, contenders as rows, those of the test first."""
     found = []
-    for scenario in [*facts.routes, *(["targets"] if facts.routes else [])]:
+    for scenario in [*facts.routes, *([facts.pooled[0]] if facts.routes else [])]:
         for split in ("test", "validation"):
             values = facts.metrics.get((split, scenario))
             if values:
@@ -157,17 +172,12 @@ def tables(facts: Facts) -> list[dict[str, Any]]:
 
 def _table(facts: Facts, scenario: str, split: str, values: dict[str, dict[str, Value]]) -> dict[str, Any]:
     metrics = sorted({name for found in values.values() for name in found}, key=_rank)
-    best = {
-        name: (min if name == "log_loss" else max)(
-            (found[name].value for found in values.values() if name in found),
-            default=None,
-        )
-        for name in metrics
-    }
+    best = {name: _best(name, [found[name].value for found in values.values() if name in found]) for name in metrics}
     lead = facts.guard_metric
-    order = sorted(values, key=lambda name: (-(_value(values[name].get(lead)) or 0.0), name))
+    sign = 1.0 if lead in _LOW else -1.0
+    order = sorted(values, key=lambda name: (sign * (_value(values[name].get(lead)) or 0.0), name))
     return {
-        "scenario": "All targets" if scenario == "targets" else scenario,
+        "scenario": facts.pooled[1] if scenario == facts.pooled[0] else scenario,
         "split": split,
         "metrics": [(name, label(name)) for name in metrics],
         "rows": [
@@ -182,6 +192,13 @@ def _table(facts: Facts, scenario: str, split: str, values: dict[str, dict[str, 
         "best": best,
         "users": max((one.users for found in values.values() for one in found.values()), default=0),
     }
+
+
+def _best(metric: str, values: list[float]) -> float | None:
+    """Return the best of a column: the largest, the smallest, or of PCOC the one nearest to 1."""
+    if metric == "pcoc":
+        return min(values, key=lambda value: abs(value - 1.0), default=None)
+    return (min if metric in _LOW else max)(values, default=None)
 
 
 def _choice(facts: Facts, scenario: str, route: dict[str, Any], widest: float) -> Choice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -40,7 +40,7 @@ def quality(facts: Facts, split: str = "test") -> str | None:
     """Draw for every scenario what each contender reached: those that learned alone beside those across."""
     metric = facts.guard_metric
     panels = {}
-    for scenario in [*facts.routes, "targets"]:
+    for scenario in [*facts.routes, facts.pooled[0]]:
         judged = facts.metrics.get((split, scenario), {})
         panels[scenario] = {name: found[metric] for name, found in judged.items() if metric in found}
     panels = {scenario: values for scenario, values in panels.items() if values}
@@ -112,6 +112,27 @@ def losses(facts: Facts) -> str | None:
         return _uri(figure)
 
 
+def histograms(shares: Mapping[str, Sequence[int]], published: Mapping[str, str]) -> str | None:
+    """Draw how the probabilities of each scenario are spread, from 0 to 1, in bins of equal width."""
+    if not shares:
+        return None
+    columns = 4
+    rows = -(-len(shares) // columns)
+    with matplotlib.rc_context(_STYLE):
+        figure = _figure(12.6, 1.9 * rows)
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for axis in axes.flat[len(shares) :]:
+            axis.set_axis_off()
+        for axis, (scenario, counts) in zip(axes.flat, shares.items(), strict=False):
+            width = 1.0 / len(counts)
+            axis.bar([width * (place + 0.5) for place in range(len(counts))], counts, width=0.9 * width, color=ALONE)
+            axis.set_title(f"{scenario} · {sum(counts):,} by {published.get(scenario, '')}")
+            axis.set_xlim(0, 1)
+            axis.tick_params(labelsize=7.5)
+            axis.grid(True, axis="y")
+        return _uri(figure)
+
+
 def _panel(axis: Axes, facts: Facts, scenario: str, values: dict[str, Value]) -> None:
     published = facts.routes.get(scenario, {}).get("contender")
     order = sorted(values, key=lambda name: (values[name].value, name))
@@ -135,10 +156,11 @@ def _panel(axis: Axes, facts: Facts, scenario: str, values: dict[str, Value]) ->
         label.set_fontweight("bold" if name == published else "normal")
     users = max(one.users for one in values.values())
     axis.set_title(
-        f"{'All targets' if scenario == 'targets' else scenario} · {users:,} user{'s' if users != 1 else ''}"
+        f"{facts.pooled[1] if scenario == facts.pooled[0] else scenario} · {users:,} user{'s' if users != 1 else ''}"
     )
     axis.grid(True, axis="x")
-    axis.set_xlim(left=0)
+    if "@" in facts.guard_metric:
+        axis.set_xlim(left=0)
     axis.set_ylim(-0.7, len(order) - 0.3)
     axis.tick_params(axis="y", length=0)
     axis.tick_params(axis="x", labelsize=7.5)

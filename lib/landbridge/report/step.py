@@ -12,7 +12,11 @@ PAGE = "report.html"
 
 def report(night: Night) -> Outcome:
     """Write ``reports/<ds>/report.html``; it appears complete or not at all."""
-    text = page(gather(night.lake, night.models, night.ds), examples_of(night.lake, night.ds))
+    return write_page(night, page(gather(night.lake, night.models, night.ds), examples_of(night.lake, night.ds)))
+
+
+def write_page(night: Night, text: str) -> Outcome:
+    """Write the page of a night; it appears complete or not at all."""
     night.reports.mkdir(parents=True, exist_ok=True)
     working = night.reports / f".{PAGE}.tmp"
     working.write_text(text, encoding="utf-8")

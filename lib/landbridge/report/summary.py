@@ -12,6 +12,7 @@ from rich.text import Text
 from landbridge.report.facts import Facts, Value, gather
 from landbridge.report.page import choices, label, remarks
 from landbridge.report.people import Person, examples_of
+from landbridge.report.points import gather_points
 from landbridge.report.step import PAGE
 from landbridge.step import Night
 
@@ -26,7 +27,8 @@ def summary(night: Night, seconds: Mapping[str, float], skipped: Mapping[str, st
     skipped
         Why, by step that was skipped.
     """
-    facts = gather(night.lake, night.models, night.ds)
+    pointwise = night.config.pointwise is not None
+    facts = (gather_points if pointwise else gather)(night.lake, night.models, night.ds)
     parts = [
         Text(f"{facts.config.name} {night.ds}", style="bold"),
         _rows(facts),
@@ -34,7 +36,8 @@ def summary(night: Night, seconds: Mapping[str, float], skipped: Mapping[str, st
         _published(facts),
         _metrics(facts),
     ]
-    parts += [_person(person) for person in examples_of(night.lake, night.ds)]
+    if not pointwise:
+        parts += [_person(person) for person in examples_of(night.lake, night.ds)]
     parts += [Text(f"! {remark}", style="yellow") for remark in remarks(facts)]
     parts += [_steps(seconds, skipped), _where(night)]
     return Group(*[Padding(part, (0, 0, 1, 0)) for part in parts if part is not None])
@@ -49,10 +52,7 @@ def _rows(facts: Facts) -> Text:
             f"{clean['rows']:,} rows of {days} day{'s' if days != 1 else ''}: {clean['events']:,} events, "
             f"{clean['quarantined']:,} in quarantine. "
         )
-    text.append(
-        f"{sum(facts.lists.values()):,} users in {len(facts.lists)} scenarios "
-        f"have a list of {facts.config.recommend.k}."
-    )
+    text.append(f"{sum(facts.lists.values()):,} {facts.have} in {len(facts.lists)} scenarios.")
     return text
 
 
@@ -92,13 +92,13 @@ def _published(facts: Facts) -> RenderableType | None:
 
 def _metrics(facts: Facts) -> RenderableType | None:
     """The guard's metric on the test days, a line a scenario: what crossed beside the controls."""
-    keys = [scenario for scenario in [*facts.routes, "targets"] if ("test", scenario) in facts.metrics]
+    keys = [scenario for scenario in [*facts.routes, facts.pooled[0]] if ("test", scenario) in facts.metrics]
     names = {name for key in keys for name in facts.metrics["test", key]}
     if not names:
         return None
     order = sorted(names, key=lambda name: (facts.crosses(name), name))
     table = _table(
-        f"{label(facts.guard_metric)}, test days",
+        f"{label(facts.guard_metric)}, test",
         *[f">{name.replace('_', chr(10))}" for name in order],
         ">Published, 95 %",
         ">Users",
@@ -109,7 +109,10 @@ def _metrics(facts: Facts) -> RenderableType | None:
         cells = [_cell(values.get(name), name == published, facts.crosses(name)) for name in order]
         users = max((one.users for one in values.values() if one is not None), default=0)
         table.add_row(
-            "all targets" if scenario == "targets" else scenario, *cells, _interval(values.get(published)), f"{users:,}"
+            facts.pooled[1].lower() if scenario == facts.pooled[0] else scenario,
+            *cells,
+            _interval(values.get(published)),
+            f"{users:,}",
         )
     table.caption = "● published; orange: learned across scenarios; every interval is on the page"
     table.caption_justify = "left"

@@ -19,8 +19,8 @@ import landbridge
 from landbridge.lake.contracts import NEW_USER
 
 _PACKAGE = Path(landbridge.__file__).parent
-_SERVED = "landbridge.contenders.served"
-"""The module that is the model; it is named, not imported, because it stands on a higher floor."""
+_SERVED = {"": "landbridge.contenders.served", "pointwise": "landbridge.contenders.served_points"}
+"""The module that is the model, by the kind of the bundle; named, not imported: it stands on a higher floor."""
 _NEEDS = (
     "mlflow",
     "numpy",
@@ -46,13 +46,13 @@ def save(folder: Path, bundle: Path, model: Model) -> None:
         warnings.filterwarnings("ignore", message=".*input example.*")
         mlflow.pyfunc.save_model(
             str(folder),
-            python_model=str(code.parent / f"{_SERVED.replace('.', '/')}.py"),
+            python_model=str(code.parent / f"{_SERVED[_kind(routes)].replace('.', '/')}.py"),
             artifacts={"bundle": str(bundle)},
             code_paths=[str(code)],
             signature=signature_of(routes),
-            pip_requirements=_requirements(),
+            pip_requirements=_requirements(("lightgbm",) if _kind(routes) else ()),
             mlflow_model=model,
-            metadata={"configuration": routes["name"], "k": routes["k"]},
+            metadata={"configuration": routes["name"], **({"k": routes["k"]} if "k" in routes else {})},
         )
     model.saved_input_example_info = {
         "artifact_path": "input_example.json",
@@ -69,6 +69,8 @@ def signature_of(routes: dict[str, Any]) -> ModelSignature:
 
     A history is declared as anything: MLflow 3.17 refuses the datetimes of a typed one.
     """
+    if _kind(routes):
+        return _of_points(routes)
     features = [ColSpec(DataType.double, name, required=False) for name in routes["features"]]
     return ModelSignature(
         inputs=Schema(
@@ -92,15 +94,34 @@ def signature_of(routes: dict[str, Any]) -> ModelSignature:
     )
 
 
+def _of_points(routes: dict[str, Any]) -> ModelSignature:
+    """A row a question in, its probability out."""
+    texts = [ColSpec(DataType.string, name, required=False) for name in ("subject_id", "user_id", "item_id")]
+    columns = [ColSpec(DataType.double, name, required=False) for name in routes["numbers"]]
+    columns += [ColSpec(DataType.string, name, required=False) for name in routes["categories"]]
+    tags = [ColSpec(Array(DataType.string), "tags", required=False)] if routes["tags"] else []
+    outputs = [ColSpec(DataType.string, name) for name in ("subject_id", "scenario", "contender")]
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.string, "scenario"), *texts, *columns, *tags]),
+        outputs=Schema([*outputs, ColSpec(DataType.double, "score")]),
+    )
+
+
+def _kind(routes: dict[str, Any]) -> str:
+    return str(routes.get("kind", ""))
+
+
 def example_of(routes: dict[str, Any]) -> pd.DataFrame:
-    """Return an input for every scenario: whoever is unknown there."""
+    """Return an input for every scenario: whoever is unknown there, or a row of which nothing is known."""
     scenarios = sorted(routes["scenarios"])
+    if _kind(routes):
+        return pd.DataFrame({"scenario": scenarios, "subject_id": scenarios})
     return pd.DataFrame({"scenario": scenarios, "user_id": [NEW_USER] * len(scenarios)})
 
 
-def _requirements() -> list[str]:
+def _requirements(more: tuple[str, ...] = ()) -> list[str]:
     found = []
-    for name in _NEEDS:
+    for name in (*_NEEDS, *more):
         try:
             found.append(f"{name}=={installed(name).partition('+')[0]}")
         except ImportError:

@@ -146,9 +146,13 @@ def _model_of(client: MlflowClient, config: Config) -> None:
     try:
         client.get_registered_model(config.name)
     except MlflowException:
+        asked_for = (
+            "users of a scenario in, items and scores out"
+            if config.pointwise is None
+            else ("rows of a scenario in, probabilities out")
+        )
         client.create_registered_model(
-            config.name,
-            description=f"What Landbridge publishes for {config.name}: users of a scenario in, items and scores out.",
+            config.name, description=f"What Landbridge publishes for {config.name}: {asked_for}."
         )
 
 

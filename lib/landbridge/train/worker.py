@@ -18,6 +18,7 @@ from landbridge.feed.assemble import Assembler
 from landbridge.feed.shards import Store
 from landbridge.train.fitting import Bench, Chain
 from landbridge.train.job import Job, Unit, deal
+from landbridge.train.point_fits import fit_points
 from landbridge.train.progress import Progress
 from landbridge.train.ranks import Alone, HorovodRanks, Ranks
 from landbridge.train.simple import Simple
@@ -42,6 +43,9 @@ def run(job: Job, make_ranks: Callable[[], Ranks]) -> int:
     ranks = make_ranks()
     progress = Progress(job.progress, ranks.rank)
     try:
+        if job.config.pointwise is not None:
+            fit_points(job, watch, progress, ranks)
+            return 0
         work(Bench(job, Assembler.load(job.models / "assembler"), watch, progress), ranks)
     except LandbridgeError as error:
         progress.tell("error", text=str(error))
