@@ -181,6 +181,7 @@ def show(place: Place, user: str, ds: dt.date | None) -> None:
     landbridge show __new__ --ds 2011-11-30
     """
     config = place.load()
+    flow.lists_only(config, "show")
     with _screen(config, config.folder / "logs" / "show.log") as console:
         from landbridge.report.show import show as show_user
 
@@ -200,6 +201,7 @@ def diff(place: Place, ds1: dt.date, ds2: dt.date) -> None:
     landbridge diff 2011-11-30 2011-12-01
     """
     config = place.load()
+    flow.lists_only(config, "diff")
     with _screen(config, config.folder / "logs" / "diff.log") as console:
         from landbridge.report.diff import diff as diff_nights
 

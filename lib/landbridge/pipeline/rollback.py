@@ -20,7 +20,7 @@ from landbridge.pipeline.fingerprint import fingerprint_of
 from landbridge.pipeline.ledger import Ledger
 from landbridge.pipeline.lock import locked
 from landbridge.pipeline.night import Decision, git_revision, night_of, run_step
-from landbridge.pipeline.steps import load, steps_until
+from landbridge.pipeline.steps import lists_only, load, steps_until
 from landbridge.step import Night, Outcome
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def rollback(
     """
     from landbridge.tracking import registry
 
+    lists_only(config, "rollback")
     _check(config, version, scenario)
     night = night_of(config, config.data.reader.first_day, say)
     with locked(night.lake, wait), tempfile.TemporaryDirectory() as temporary:

@@ -71,3 +71,19 @@ def since(name: str, steps: Sequence[Step]) -> frozenset[str]:
     if name not in names:
         raise ConfigError(f"--from {name}: there is no such step; steps: {', '.join(names)}")
     return frozenset(names[names.index(name) :])
+
+
+def lists_only(config: Config, command: str) -> None:
+    """Refuse a command that knows the table of lists alone, where a night writes scores.
+
+    Raises
+    ------
+    ConfigError
+        The task is pointwise.
+    """
+    if config.pointwise is not None:
+        raise ConfigError(
+            f"{config.name} is pointwise, and {command} knows lists only; its scores are in the table scores: "
+            "`landbridge sql \"select * from scores order by score desc\"`, and what to do about a bad night is to "
+            "correct the data or scores.contenders and run the same nightly"
+        )
