@@ -26,6 +26,7 @@ def config_of(*overrides: str) -> Config:
         "features.history=12",
         "study.control=null",
         "study.windows=[]",
+        "study.chosen_on=null",
     )
     return load(CONF, "local", [POINTWISE, *small, *overrides])
 
