@@ -32,6 +32,11 @@ class Features(Node):
     user: dict[Name, Sql] = Field(default_factory=dict)
     item: dict[Name, Sql] = Field(default_factory=dict)
     item_windows: list[int] = Field(default_factory=lambda: [30])
+    scenario: list[Literal["size", "items", "users"]] = Field(
+        default_factory=list,
+        description="What the networks see of the scenario that is asked about, as of the day before: how many events, "
+        "items and users it has; mean and spread of the features `item`, and of `user`, in it.",
+    )
 
 
 class Split(Node):
@@ -60,6 +65,9 @@ class Transfer(Node):
     )
 
 
+EncoderName = Literal["attention", "recurrent", "convolutional", "pooled"]
+
+
 class Network(Node):
     """What retriever and ranker share."""
 
@@ -70,26 +78,66 @@ class Network(Node):
     batch: int = Field(2048, ge=1, description="Examples a step, over all ranks.")
 
 
+class Augment(Node):
+    """How a view of a history is made, by one of the ways that are above zero (Xie et al. 2022, CL4SRec)."""
+
+    crop: float = Field(0.0, ge=0, lt=1, description="Share of the events, at both ends, that are cut off.")
+    mask: float = Field(0.0, ge=0, lt=1, description="Share of the events that are hidden.")
+    reorder: Share = Field(0.0, description="Share of the events, one stretch, that exchange their places.")
+    share: Share = Field(0.0, description="Share of the histories that the main loss reads as a view.")
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a way to make a view."""
+        return max(self.crop, self.mask, self.reorder) > 0
+
+
 class Retriever(Network):
     """Two towers; the user tower reads the history."""
 
+    encoder: EncoderName = Field("attention", description="What reads all events of the history.")
     layers: int = Field(1, ge=1)
     heads: int = Field(2, ge=1)
     negatives: int = Field(1024, ge=1, description="Sampled items a step, shared by its examples.")
+    augment: Augment = Augment()
+    contrastive: float = Field(
+        0.0, ge=0, description="Weight of the loss that tells two views of a history from those of others; 0: none."
+    )
 
     @model_validator(mode="after")
     def _heads(self) -> Self:
-        if self.dim % self.heads:
-            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}")
+        _check_heads(self.dim, self.heads)
+        return self
+
+    @model_validator(mode="after")
+    def _views(self) -> Self:
+        used = self.contrastive > 0 or self.augment.share > 0
+        if used and not self.augment.any:
+            raise ValueError("contrastive and augment.share need views; set augment.crop, mask or reorder above 0")
+        if self.augment.any and not used:
+            raise ValueError("nothing reads the views of augment; set contrastive or augment.share above 0")
         return self
 
 
 class Ranker(Network):
     """One network for all scenarios, with the scenario as a feature."""
 
+    encoder: EncoderName = Field("pooled", description="What reads all events of the history: the long-term part.")
+    layers: int = Field(1, ge=1, description="Of the encoder.")
+    heads: int = Field(2, ge=1, description="Of the encoder.")
     hidden: list[int] = Field(default_factory=lambda: [128, 64])
-    recent: int = Field(10, ge=1, description="Events of the short-term part.")
+    recent: int = Field(10, ge=1, description="Events of the short-term part, which the candidate attends to.")
     negatives: int = Field(4, ge=1, description="Drawn per positive.")
+
+    @model_validator(mode="after")
+    def _heads(self) -> Self:
+        _check_heads(self.dim, self.heads if self.encoder == "attention" else 1)
+        return self
+
+
+def _check_heads(dim: int, heads: int) -> None:
+    if dim % heads:
+        raise ValueError(f"dim {dim} is not a multiple of heads {heads}")
 
 
 class Negatives(Node):

@@ -1,16 +1,15 @@
-"""Reads a user's history: pre-norm transformer layers over the events, and what the scenario asks of the recent ones.
+"""Reads a user's history: an encoder over all events, and what the scenario asks of the recent ones.
 
-The layers follow Vaswani et al. 2017 with the normalisation in front (Xiong et al. 2020); self-attention over a
-user's events
-for recommendation is SASRec (Kang and McAuley 2018). Positions are told by the age of an event and not by its number.
+Long-term and short-term parts side by side are those of SHAN (Ying et al. 2018); the encoders stand in `encoders/`.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from landbridge.models.encoders import encoder_of
+from landbridge.models.encoders.pooled import mean
 from landbridge.models.histories import Histories
 from landbridge.models.noise import Noise, drop
 from landbridge.models.sizes import Sizes
@@ -54,34 +53,9 @@ class Tokens(nn.Module):
         return torch.as_tensor(self.norm(token_HLD) * histories.present[..., None])
 
 
-class Layer(nn.Module):
-    """One pre-norm transformer layer over tokens, of which `present_HT` says the real ones."""
-
-    def __init__(self, dim: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.before_attention = nn.LayerNorm(dim)
-        self.query_key_value = nn.Linear(dim, 3 * dim)
-        self.out = nn.Linear(dim, dim)
-        self.before_wide = nn.LayerNorm(dim)
-        self.wide = nn.Linear(dim, 2 * dim)
-        self.narrow = nn.Linear(2 * dim, dim)
-
-    def forward(self, token_HTD: Tensor, present_HT: Tensor) -> Tensor:
-        """Return the tokens, changed."""
-        rows, length, dim = token_HTD.shape
-        parts = self.query_key_value(self.before_attention(token_HTD)).view(
-            rows, length, 3, self.heads, dim // self.heads
-        )
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
-        read = F.scaled_dot_product_attention(query, key, value, attn_mask=present_HT[:, None, None, :])
-        token_HTD = token_HTD + self.out(read.transpose(1, 2).reshape(rows, length, dim))
-        return torch.as_tensor(token_HTD + self.narrow(F.gelu(self.wide(self.before_wide(token_HTD)))))
-
-
 class HistoryEncoder(nn.Module):
-    """History -> user vector: what the scenario's token gathered, the long-term mean, the recent events that
-    answer to the scenario.
+    """History -> user vector: what the encoder gathered, the long-term mean, the recent events that answer to the
+    scenario.
     """
 
     def __init__(self, sizes: Sizes, recent: int) -> None:
@@ -91,7 +65,7 @@ class HistoryEncoder(nn.Module):
         self.tokens = Tokens(sizes, dim)
         self.asked = Table(sizes.scenarios, dim)
         self.features = nn.Linear(sizes.user_features, dim)
-        self.layers = nn.ModuleList([Layer(dim, sizes.heads) for _ in range(sizes.layers)])
+        self.layers = encoder_of(sizes.encoder, dim, sizes.layers, sizes.heads)
         self.short_key = nn.Linear(dim, dim, bias=False)
         self.norm = nn.LayerNorm(4 * dim)
         self.plain = nn.Linear(dim, dim, bias=False)
@@ -104,12 +78,8 @@ class HistoryEncoder(nn.Module):
         if noise is not None and self.rate > 0:
             present_HL = present_HL & (noise.mask("events", present_HL.shape[1], self.rate) > 0)
         asked_HD = self.asked(histories.scenario_H) + self.features(histories.user_HF)
-        token_HTD = torch.cat([asked_HD[:, None], event_HLD], dim=1)
-        present_HT = F.pad(present_HL, (1, 0), value=True)
-        for layer in self.layers:
-            token_HTD = layer(token_HTD, present_HT)
-        gathered_HD, out_HLD = token_HTD[:, 0], token_HTD[:, 1:]
-        long_HD = _mean(out_HLD, present_HL)
+        gathered_HD, out_HLD = self.layers(asked_HD, event_HLD, present_HL)
+        long_HD = mean(out_HLD, present_HL)
         short_HD = self._short(asked_HD, event_HLD[:, -self.recent :], present_HL[:, -self.recent :])
         user_HW = self.norm(torch.cat([gathered_HD, long_HD, short_HD, asked_HD], dim=1))
         # The straight way from items to items, as neighbour methods go it (FISM, Kabbur et al. 2013).
@@ -122,7 +92,3 @@ class HistoryEncoder(nn.Module):
         weight_HR = torch.softmax(weight_HR.masked_fill(~present_HR, -1e9), dim=1) * present_HR
         return torch.as_tensor((weight_HR[..., None] * event_HRD).sum(1))
 
-
-def _mean(value_HLD: Tensor, present_HL: Tensor) -> Tensor:
-    count_H = present_HL.sum(1).clamp(min=1)
-    return (value_HLD * present_HL[..., None]).sum(1) / count_H[:, None]

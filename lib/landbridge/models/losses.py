@@ -1,4 +1,4 @@
-"""Losses, one number an example: none depends on the other examples of the batch."""
+"""Losses, one number an example: none but the contrastive one depends on the other examples of the step."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch import Tensor
 
 NOTHING = -1e4
 """The score of what is left out: finite, because the gradient of a sum of nothing is not a number."""
+SHARPNESS = 0.2
+"""Temperature of the cosines that the contrastive loss compares."""
 
 
 def sampled_softmax(
@@ -64,3 +66,18 @@ def binary(logit_BK: Tensor, label_B: Tensor, drawn_BK: Tensor) -> Tensor:
     target_BK[:, 0] = label_B
     loss_BK = F.binary_cross_entropy_with_logits(logit_BK, target_BK, reduction="none") * drawn_BK
     return loss_BK.sum(1) / drawn_BK.sum(1)
+
+
+def contrastive(first_ND: Tensor, second_ND: Tensor) -> Tensor:
+    """Return loss_N: how badly each history's two views are told from the views of the others, both ways averaged.
+
+    InfoNCE over the 2 N - 1 other views, as CL4SRec has it (Xie et al. 2022), with cosines (Chen et al. 2020, SimCLR,
+    equation 1).
+    """
+    count = len(first_ND)
+    view_MD = F.normalize(torch.cat([first_ND, second_ND]), dim=1)
+    itself_MM = torch.eye(2 * count, dtype=torch.bool, device=view_MD.device)
+    score_MM = (view_MD @ view_MD.T / SHARPNESS).masked_fill(itself_MM, NOTHING)
+    other_M = torch.arange(2 * count, device=view_MD.device).roll(count)
+    loss_M = torch.logsumexp(score_MM, dim=1) - score_MM.gather(1, other_M[:, None]).squeeze(1)
+    return 0.5 * (loss_M[:count] + loss_M[count:])

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landbridge.models.encoder import Table, Tokens
+from landbridge.models.encoders import encoder_of
 from landbridge.models.histories import Histories
 from landbridge.models.noise import Noise
 from landbridge.models.sizes import Sizes
@@ -29,6 +30,7 @@ class Ranker(nn.Module):
         self.tokens = Tokens(sizes, dim)
         self.scenario = Table(sizes.scenarios, dim)
         self.user_features = nn.Linear(sizes.user_features, dim)
+        self.long_term = encoder_of(sizes.rank_encoder, dim, sizes.rank_layers, sizes.rank_heads)
         self.key = nn.Linear(dim, dim, bias=False)
         widths = (7 * dim, *sizes.rank_hidden)
         self.norm = nn.LayerNorm(7 * dim)
@@ -55,10 +57,11 @@ class Ranker(nn.Module):
         """Return what is known of the candidates, the user and their crossing, BKW, and the user's taste, BD."""
         event_HLD = self.tokens(self.item(histories.item_HL), histories)
         present_HL = histories.present
-        long_HD = event_HLD.sum(1) / present_HL.sum(1).clamp(min=1)[:, None]
         asked_HD = self.scenario(histories.scenario_H) + self.user_features(histories.user_HF)
+        long_HD, out_HLD = self.long_term(asked_HD, event_HLD, present_HL)
         recent = self.sizes.rank_recent
-        key_HRD, recent_HRD = self.key(event_HLD[:, -recent:]), event_HLD[:, -recent:]
+        # The candidate asks events that know their neighbours (Chen et al. 2019, BST); pooling leaves them as they are.
+        key_HRD, recent_HRD = self.key(out_HLD[:, -recent:]), out_HLD[:, -recent:]
         item_BKD = self.item(item_BK)
         short_BKD = _attend(item_BKD, key_HRD[row_B], recent_HRD[row_B], present_HL[:, -recent:][row_B])
         long_BKD = long_HD[row_B][:, None].expand_as(item_BKD)

@@ -25,6 +25,10 @@ class Sizes:
     rank_hidden: tuple[int, ...]
     rank_recent: int
     rank_dropout: float
+    encoder: str = "attention"
+    rank_encoder: str = "pooled"
+    rank_layers: int = 1
+    rank_heads: int = 2
 
     @classmethod
     def of(cls, config: Config, items: int, scenarios: int, types: int, user_features: int, item_features: int) -> Self:
@@ -44,6 +48,10 @@ class Sizes:
             tuple(ranker.hidden),
             ranker.recent,
             ranker.dropout,
+            retriever.encoder,
+            ranker.encoder,
+            ranker.layers,
+            ranker.heads,
         )
 
     def grown(self, other: Sizes) -> Sizes:

@@ -22,6 +22,7 @@ from landbridge.models.initial import salt
 from landbridge.models.networks import NAMES, Networks
 from landbridge.models.sizes import Sizes
 from landbridge.train.checkpoints import Checkpoints, losses_of, set_optimizer_state
+from landbridge.train.contrast import Contrast
 from landbridge.train.job import Job, Unit
 from landbridge.train.jointly import Jointly
 from landbridge.train.loop import Loop, Loss, Place
@@ -207,7 +208,8 @@ class Chain:
         loader = Loader(shards, self.bench.assembler, drawn, batch, seed, negatives, self.own_only)
         if name == "ranker":
             return Ranking(networks.ranker, loader, seed)
-        return Retrieving(networks.retriever, loader, seed, config.retriever.negatives, shards.scenario)
+        contrast = Contrast(config.retriever.augment, config.retriever.contrastive, self.ranks)
+        return Retrieving(networks.retriever, loader, seed, config.retriever.negatives, shards.scenario, contrast)
 
     def _save(self, stage: Stage, networks: Networks, examples: int) -> None:
         job, unit = self.bench.job, self.unit

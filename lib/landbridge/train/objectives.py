@@ -19,6 +19,8 @@ from landbridge.models.losses import binary, sampled_softmax
 from landbridge.models.noise import Noise
 from landbridge.models.ranker import Ranker
 from landbridge.models.retriever import Retriever
+from landbridge.models.views import some_viewed
+from landbridge.train.contrast import Contrast
 
 REMEMBERED = 1 << 26
 """Numbers of item features kept by day; a catalogue too large for it is looked up step by step."""
@@ -48,7 +50,8 @@ class Objective(ABC):
 class Retrieving(Objective):
     """Sampled softmax over the scenario's catalogue, of the items that a user takes for the first time.
 
-    What he has is never recommended, so it is neither learned from nor drawn.
+    What he has is never recommended, so it is neither learned from nor drawn. `contrast` adds the loss that tells two
+    views of a history from those of others.
     """
 
     network: Retriever
@@ -56,14 +59,16 @@ class Retrieving(Objective):
     seed: int
     shared: int
     scenario: int
+    contrast: Contrast = field(default_factory=Contrast)
     _features: dict[int, Tensor] = field(default_factory=dict)
 
     def loss(self, batch: Batch, epoch: int) -> tuple[Tensor, float]:
         """Return the loss against negatives that all examples of the step share."""
         weight_B = torch.from_numpy(batch.weight_B * batch.had_B * batch.new_B)
         drawn, logq = shared_negatives(self.loader.distribution, self.seed, epoch, batch.step, self.shared)
-        histories = histories_of(batch.states)
-        user_HW = self.network.users(histories, Noise(histories.keys(), self.seed, epoch, batch.step))
+        whole = histories_of(batch.states)
+        histories = some_viewed(whole, self.contrast.augment, self.seed, epoch)
+        user_HW = self.network.users(histories, Noise(whole.keys(), self.seed, epoch, batch.step))
         row_B, item_B = torch.from_numpy(batch.pointer_B), torch.from_numpy(batch.item_B.astype(np.int64))
         positive_BW = self.network.items(item_B, torch.from_numpy(batch.feature_BNG[:, 0]))
         shared_N = torch.from_numpy(drawn.astype(np.int64))
@@ -79,7 +84,11 @@ class Retrieving(Objective):
             torch.from_numpy(logq),
             torch.from_numpy(blocked_HN),
         )
-        return (loss_B * weight_B).sum(), float(weight_B.sum())
+        loss = (loss_B * weight_B).sum()
+        if self.contrast.weight > 0:
+            weight_H = torch.zeros(len(whole)).index_add_(0, row_B, weight_B)
+            loss = loss + self.contrast.loss(self.network, whole, weight_H, self.seed, epoch, batch.step)
+        return loss, float(weight_B.sum())
 
     def _as_of(self, batch: Batch, drawn: NDArray[np.int32]) -> Tensor:
         """Return features HNG of the drawn items as of the day of each history."""

@@ -27,6 +27,19 @@ class Ranks(ABC):
     def barrier(self) -> None:
         """Wait for all ranks."""
 
+    def gather(self, rows: Tensor) -> tuple[Tensor, int]:
+        """Return the rows [n, W] of all ranks below each other, in the order of the ranks, and where the own begin.
+
+        Ranks may have different numbers of rows, none too.
+        """
+        count_R = torch.zeros(self.size)
+        count_R[self.rank] = len(rows)
+        count_R = self.sum_(count_R)
+        begin = int(count_R[: self.rank].sum())
+        whole = rows.new_zeros(int(count_R.sum()), rows.shape[1])
+        whole[begin : begin + len(rows)] = rows
+        return self.sum_(whole.reshape(-1)).view_as(whole), begin
+
     @property
     def leads(self) -> bool:
         """Whether this rank writes files."""
@@ -45,6 +58,10 @@ class Alone(Ranks):
     def first_(self, values: Tensor) -> Tensor:
         """Return the values: this is rank 0."""
         return values
+
+    def gather(self, rows: Tensor) -> tuple[Tensor, int]:
+        """Return the rows: there are no others."""
+        return rows, 0
 
     def barrier(self) -> None:
         """Return at once."""
@@ -69,6 +86,11 @@ class HorovodRanks(Ranks):
         """Broadcast from rank 0."""
         self._hvd.broadcast_(values, root_rank=0, name="first")
         return values
+
+    def gather(self, rows: Tensor) -> tuple[Tensor, int]:
+        """Return the rows of all ranks by an allgather, which takes different numbers of them."""
+        count_R = self._hvd.allgather(torch.tensor([len(rows)]), name="counts")
+        return self._hvd.allgather(rows.contiguous(), name="rows"), int(count_R[: self.rank].sum())
 
     def barrier(self) -> None:
         """Wait by an allreduce of one number."""
