@@ -49,6 +49,7 @@ def test_a_longer_history_loses_its_oldest(assembler, states, table, examples):
         assembler.items,
         assembler.item_mean_G,
         assembler.item_scale_G,
+        assembler.scenarios,
     )
     cut = short.states(table, "France")
     np.testing.assert_array_equal(cut.item_BL, states.item_BL[:, -3:])

@@ -21,6 +21,7 @@ from landbridge.feed.arrays import digest_of, load_arrays, save_arrays
 from landbridge.feed.interactions import microseconds
 from landbridge.feed.item_features import Day, ItemFeatures, Snapshot, parts, restored
 from landbridge.feed.scaling import item_scaling, scaled, user_scaling
+from landbridge.feed.scenario_features import ScenarioFeatures
 from landbridge.feed.states import Catalogue, States, no_had
 from landbridge.feed.vocabulary import Vocabulary
 from landbridge.lake.lake import Lake
@@ -42,6 +43,7 @@ class Assembler:
     items: ItemFeatures | Snapshot
     item_mean_G: NDArray[np.float64]
     item_scale_G: NDArray[np.float64]
+    scenarios: ScenarioFeatures
 
     @classmethod
     def fit(cls, lake: Lake, config: Config, until: dt.date, known: dt.date | None = None) -> Self:
@@ -58,12 +60,13 @@ class Assembler:
         keys = items.known(after)
         keys = keys[keys >= items.size]
         item_mean, item_scale = item_scaling(items.features(keys % items.size, keys // items.size, after))
-        return cls(vocabulary, config.features.history, names, user_mean, user_scale, items, item_mean, item_scale)
+        told, history = ScenarioFeatures.fit(lake, vocabulary, config, until, known), config.features.history
+        return cls(vocabulary, history, names, user_mean, user_scale, items, item_mean, item_scale, told)
 
     @property
     def n_user_features(self) -> int:
-        """F."""
-        return len(self.user_names)
+        """F: the features of a user, and of the scenario that is asked about."""
+        return len(self.user_names) + self.scenarios.width
 
     @property
     def n_item_features(self) -> int:
@@ -71,7 +74,12 @@ class Assembler:
         return self.items.width
 
     def states(
-        self, rows: pa.Table, scenario: str, ts: NDArray[np.int64] | None = None, had: sparse.csr_matrix | None = None
+        self,
+        rows: pa.Table,
+        scenario: str,
+        ts: NDArray[np.int64] | None = None,
+        had: sparse.csr_matrix | None = None,
+        asked: NDArray[np.integer[Any]] | None = None,
     ) -> States:
         """Return the states of rows of `examples` or `user_state`, in their order, as of `ts`.
 
@@ -86,6 +94,8 @@ class Assembler:
             Moments in microseconds since the epoch, shape B; default: the column ts.
         had
             What the users have, shape [B, items]; default: the column had if it is a list, else nothing.
+        asked
+            Ids of the scenarios whose features the rows get, shape B; default: that of `scenario`.
         """
         count = rows.num_rows
         if ts is None:
@@ -105,9 +115,10 @@ class Assembler:
 
         moment = placed(microseconds(field("ts")))
         age = np.where(filled_BL, np.maximum(ts[:, None] - moment, 0) / _DAY, 0.0).astype(np.float32)
-        encode = self.vocabulary.encode
+        encode, where = self.vocabulary.encode, self.vocabulary.id("scenario", scenario)
+        asked_B = np.full(count, where) if asked is None else asked
         return States(
-            scenario=self.vocabulary.id("scenario", scenario),
+            scenario=where,
             user_ids=_column(rows, "user_id").cast(pa.string())
             if "user_id" in rows.column_names
             else pa.nulls(count, pa.string()),
@@ -117,7 +128,7 @@ class Assembler:
             outcome_BL=placed(field("outcome").to_numpy(zero_copy_only=False).astype(np.float32)),
             age_BL=age,
             length_B=np.minimum(length, self.history).astype(np.int32),
-            user_BF=self._user_features(rows),
+            user_BF=np.concatenate([self._user_features(rows), self.scenarios.of(asked_B, ts)], axis=1),
             had=had if had is not None else self._had(rows),
         )
 
@@ -133,7 +144,8 @@ class Assembler:
             ]
         )
         table = pa.table({"history": pa.array([[]] * rows, pa.list_(event))})
-        return self.states(table, scenario, ts=np.zeros(rows, np.int64))
+        # As of the end of what is known: whoever is unknown tonight asks tonight.
+        return self.states(table, scenario, ts=np.full(rows, np.iinfo(np.int64).max))
 
     def item_features(self, items: ArrayLike, scenario: ArrayLike, day: Day) -> NDArray[np.float32]:
         """Return scaled features [..., G] of item ids in scenario ids, out of days strictly before `day`."""
@@ -172,19 +184,27 @@ class Assembler:
             raise DataError(
                 f"{folder} holds no readable assembler: {error}; make it anew by running pretrain for that night"
             ) from None
+        vocabulary = Vocabulary.read(folder)
         return cls(
-            vocabulary=Vocabulary.read(folder),
+            vocabulary=vocabulary,
             history=meta["history"],
             user_names=tuple(meta["user_names"]),
             items=restored(meta["items"], arrays),
+            scenarios=_scenarios_of(meta, arrays, vocabulary),
             **{name: arrays[name] for name in _SCALES},
         )
 
     def _meta(self) -> dict[str, Any]:
-        return {"history": self.history, "user_names": list(self.user_names), "items": parts(self.items)[0]}
+        return {
+            "history": self.history,
+            "user_names": list(self.user_names),
+            "items": parts(self.items)[0],
+            "scenario_names": list(self.scenarios.names),
+        }
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        return {**parts(self.items)[1], **{name: getattr(self, name) for name in _SCALES}}
+        told = {"scenario_begin_D": self.scenarios.begin_D, "scenario_value_SDF": self.scenarios.value_SDF}
+        return {**parts(self.items)[1], **told, **{name: getattr(self, name) for name in _SCALES}}
 
     def _user_features(self, rows: pa.Table) -> NDArray[np.float32]:
         raw = np.full((rows.num_rows, len(self.user_names)), np.nan)
@@ -202,6 +222,16 @@ class Assembler:
         row = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
         pair = np.unique(row[item > 0] * size + item[item > 0])
         return sparse.csr_matrix((np.ones(len(pair), np.float32), np.divmod(pair, size)), shape=(rows.num_rows, size))
+
+
+def _scenarios_of(
+    meta: dict[str, Any], arrays: dict[str, NDArray[Any]], vocabulary: Vocabulary
+) -> ScenarioFeatures:
+    """Return what `save` wrote of the scenarios; a bundle of before there were such features has none."""
+    if "scenario_names" not in meta:
+        return ScenarioFeatures.none(vocabulary.size("scenario"))
+    names = tuple(meta["scenario_names"])
+    return ScenarioFeatures(names, arrays["scenario_begin_D"], arrays["scenario_value_SDF"])
 
 
 def _column(rows: pa.Table, name: str) -> pa.Array:

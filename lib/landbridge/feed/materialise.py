@@ -96,7 +96,7 @@ def _part(batch: pa.RecordBatch, assembler: Assembler, mine: NDArray[np.intp], k
     key, first, pointer = np.unique(key, return_index=True, return_inverse=True)
     # Histories are wide: only one of each is taken out of the read.
     wide = pa.Table.from_batches([batch.select(["history", *assembler.user_names]).take(pa.array(mine[first]))])
-    states = assembler.states(wide, "", ts=keys["ts"][first])
+    states = assembler.states(wide, "", ts=keys["ts"][first], asked=keys["scenario"][first])
     narrow = batch.select(["example_id", "item_id", "outcome", "had"]).take(pa.array(mine))
     return {
         **{f"h.{name}": getattr(states, name) for name in HISTORY},
