@@ -14,7 +14,7 @@ from landbridge.contenders.pointwise.base import PointView
 from landbridge.contenders.pointwise.simple import all_pointwise
 from landbridge.feed.rows import Coding, Rows
 
-CONFIG = config_of()
+CONFIG = config_of("pointwise.contenders.networks=[{pooling: 0.5}]")
 CONTENDERS = {one.name: one for one in all_pointwise(CONFIG)}
 TABLE = table_of()
 

@@ -18,22 +18,22 @@ TWO, THREE = 1 / math.log2(3), 1 / math.log2(4)
 
 
 @pytest.mark.parametrize(
-    ("items", "taken", "k", "ndcg", "recall", "hit_rate"),
+    ("items", "taken", "k", "ndcg", "recall", "hit_rate", "mrr", "map"),
     [
-        ([7, 8, 9], [7], 3, 1.0, 1.0, 1.0),
-        ([8, 7, 9], [7], 3, TWO, 1.0, 1.0),
-        ([8, 9, 7], [7], 2, 0.0, 0.0, 0.0),
-        ([8, 9, 7], [7, 4], 3, THREE / (1 + TWO), 0.5, 1.0),
-        ([1, 2, 3], [1, 2, 3, 4, 5], 2, 1.0, 0.4, 1.0),
-        ([1, 0, 0], [1, 2], 3, 1 / (1 + TWO), 0.5, 1.0),
-        ([0, 0, 0], [2], 3, 0.0, 0.0, 0.0),
+        ([7, 8, 9], [7], 3, 1.0, 1.0, 1.0, 1.0, 1.0),
+        ([8, 7, 9], [7], 3, TWO, 1.0, 1.0, 1 / 2, 1 / 2),
+        ([8, 9, 7], [7], 2, 0.0, 0.0, 0.0, 0.0, 0.0),
+        ([8, 9, 7], [7, 4], 3, THREE / (1 + TWO), 0.5, 1.0, 1 / 3, 1 / 6),
+        ([8, 7, 4], [7, 4], 3, (TWO + THREE) / (1 + TWO), 1.0, 1.0, 1 / 2, (1 / 2 + 2 / 3) / 2),
+        ([1, 2, 3], [1, 2, 3, 4, 5], 2, 1.0, 0.4, 1.0, 1.0, 1.0),
+        ([1, 0, 0], [1, 2], 3, 1 / (1 + TWO), 0.5, 1.0, 1.0, 1 / 2),
+        ([0, 0, 0], [2], 3, 0.0, 0.0, 0.0, 0.0, 0.0),
     ],
 )
-def test_ranking_by_hand(items, taken, k, ndcg, recall, hit_rate):
+def test_ranking_by_hand(items, taken, k, ndcg, recall, hit_rate, mrr, map):
     found = ranking(np.array([items], np.int32), had_of([taken], 9), k)
-    assert found["ndcg"][0] == pytest.approx(ndcg)
-    assert found["recall"][0] == pytest.approx(recall)
-    assert found["hit_rate"][0] == hit_rate
+    expected = {"ndcg": ndcg, "recall": recall, "hit_rate": hit_rate, "mrr": mrr, "map": map}
+    assert {name: value[0] for name, value in found.items()} == pytest.approx(expected)
 
 
 def test_ndcg_is_the_librarys():

@@ -115,7 +115,7 @@ def test_rows_have_one_key_each_and_bounds_around_the_value(night, rows):
     assert len(set(keys)) == len(keys)
     for row in rows:
         assert np.isnan(row.value) or row.low - 1e-9 <= row.value <= row.high + 1e-9
-    assert {row.metric for row in rows} == {"ndcg", "recall", "hit_rate", "auc", "gauc"}
+    assert {row.metric for row in rows} == {"ndcg", "recall", "hit_rate", "mrr", "map", "auc", "gauc"}
     assert arrow_rows(rows, night.ds, 17).num_rows == len(rows)
 
 

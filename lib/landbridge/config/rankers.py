@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from landbridge.config.node import Name, Node
+from landbridge.config.node import Name, Node, Share
 
 Kind = Literal["single", "shared", "shared_bottom", "mmoe", "star"]
 Crossing = Literal["joint", "target_only", "zero_shot", "fine_tune"]
@@ -19,6 +19,9 @@ class RankerSettings(Node):
     kinds: tuple[Kind, ...] = Field(("single", "shared", "shared_bottom", "mmoe", "star"), min_length=1)
     strategies: tuple[Crossing, ...] = Field(
         ("joint",), min_length=1, description="All scenarios at once, or from transfer.source to each target."
+    )
+    pooling: Share | None = Field(
+        None, description="Weight of a kind's joint fit in <kind>_pooling, beside the scenario's own; none when left out."
     )
     dim: int = Field(32, ge=2)
     hidden: list[int] = Field(default_factory=lambda: [128, 64], min_length=1)

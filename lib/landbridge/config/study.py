@@ -56,6 +56,11 @@ class Study(Node):
     control: str | None = Field(None, description="What the others are compared with; the first when left out.")
     contenders: list[str] | None = Field(None, description="Those studied; all when left out.")
     validation: bool = Field(True, description="Whether the measure on validation rows is computed beside the test's.")
+    published: list[str] = Field(
+        default_factory=list,
+        description="Pointwise: the contenders among which the rule of publishing chooses on other rows than those "
+        "judged; what it chose is a row 'published' of the table.",
+    )
     windows: list[dt.date] = Field(
         default_factory=list, description="Ranking: the last days of training; the days after each are judged."
     )

@@ -10,14 +10,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-RANKING = ("ndcg", "recall", "hit_rate")
+RANKING = ("ndcg", "recall", "hit_rate", "mrr", "map")
 _SMALL = 1e-7
 _PAIRS = 1 << 14
 """Positives compared at once with the negatives of their unit."""
 
 
 def ranking(items_BK: NDArray[np.int32], truth: sp.csr_matrix, k: int) -> dict[str, NDArray[np.float64]]:
-    """Return NDCG@k, Recall@k and hit rate@k of every unit.
+    """Return NDCG@k, Recall@k, hit rate@k, MRR@k and MAP@k of every unit.
 
     Parameters
     ----------
@@ -29,16 +29,20 @@ def ranking(items_BK: NDArray[np.int32], truth: sp.csr_matrix, k: int) -> dict[s
     Notes
     -----
     NDCG is with binary gains: the sum over hits of 1 / log2(rank + 1), over that of a list which begins with
-    min(k, taken) hits. Recall is hits over all that was taken, also where that is more than k.
+    min(k, taken) hits. Recall is hits over all that was taken, also where that is more than k. MRR is one over the place
+    of the first hit, 0 without one. MAP is the sum of the precisions at the hits over min(k, taken).
     """
     hit_BK = contains(truth, items_BK[:, :k])
     taken_B = np.diff(truth.indptr)
-    discount_K = 1.0 / np.log2(np.arange(k) + 2.0)
-    ideal_B = np.cumsum(discount_K)[np.minimum(taken_B, k) - 1]
+    most_B, place_K = np.minimum(taken_B, k), np.arange(k) + 1.0
+    discount_K = 1.0 / np.log2(place_K + 1.0)
+    ideal_B = np.cumsum(discount_K)[most_B - 1]
     return {
         "ndcg": hit_BK @ discount_K / ideal_B,
         "recall": hit_BK.sum(axis=1) / taken_B,
         "hit_rate": hit_BK.any(axis=1).astype(np.float64),
+        "mrr": (hit_BK / place_K).max(axis=1, initial=0.0),
+        "map": (hit_BK * hit_BK.cumsum(axis=1) / place_K).sum(axis=1) / most_B,
     }
 
 

@@ -13,13 +13,16 @@ from landbridge.report import pictures
 from landbridge.report.facts import Facts, Value
 from landbridge.report.people import Person
 
-_ORDER = ("ndcg", "recall", "hit_rate", "auc", "gauc", "pr_auc", "ks", "log_loss", "pcoc", "ece", "accuracy", "f1")
+_RANKING = ("ndcg", "recall", "hit_rate", "mrr", "map")
+_ORDER = (*_RANKING, "auc", "gauc", "pr_auc", "ks", "log_loss", "pcoc", "ece", "accuracy", "f1")
 _LOW = frozenset({"log_loss", "ece"})
 """Metrics of which less is better."""
 _NAMES = {
     "ndcg": "NDCG",
     "recall": "Recall",
     "hit_rate": "Hit rate",
+    "mrr": "MRR",
+    "map": "MAP",
     "auc": "AUC",
     "gauc": "GAUC",
     "log_loss": "Log loss",

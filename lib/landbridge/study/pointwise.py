@@ -59,6 +59,10 @@ class Examples:
         found = sorted(pc.unique(self.table["part"]).to_pylist())
         return () if set(found) <= set(PARTS) else tuple(found)
 
+    def without(self, part: str) -> Examples:
+        """The rows of all other parts."""
+        return Examples(self.table.filter(pc.not_equal(self.table["part"], part)), f"{self.identity} without {part}")
+
     def of_parts(self, parts: Sequence[str]) -> pa.Table:
         """The rows of some parts."""
         return self.table.filter(pc.is_in(self.table["part"], pa.array(parts, pa.string())))
@@ -169,6 +173,14 @@ class PointStudy(Protocol):
         from landbridge.study.matrix import SourceStudy
 
         return SourceStudy.of(self, contender)
+
+    def choosing(self, part: str) -> Protocol:
+        """Return the study of the other folds, or of declared parts the one that is judged on validation rows."""
+        if not self.examples.folds:
+            return replace(self, judge="validation")
+        if len(self.examples.folds) < 3:
+            raise ConfigError("study.published: what one of two folds publishes cannot be judged; it needs three folds")
+        return replace(self, examples=self.examples.without(part), _material={})
 
     def searching(self, config: Config) -> Protocol:
         """Return this study under another configuration of the contenders, judged on validation rows."""

@@ -143,6 +143,10 @@ class Protocol(ABC):
         """
         raise ConfigError(f"there is no matrix of sources and targets for the task of {self.config.name}")
 
+    def choosing(self, part: str) -> Protocol:
+        """Return the protocol whose scores decide what `part` publishes: no row of `part` is fitted or judged in it."""
+        raise ConfigError(f"study.published: nothing decides what to publish for the task of {self.config.name}")
+
     def searching(self, config: Config) -> Protocol:
         """Return the protocol under a changed configuration, judged on validation rows: no test row is touched."""
         raise ConfigError(f"there is no search of hyper-parameters for the task of {self.config.name}")

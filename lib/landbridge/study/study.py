@@ -16,6 +16,7 @@ from landbridge.study.parts import open_parts
 from landbridge.study.plot import plot_matrix, plot_table
 from landbridge.study.pointwise import Examples, PointStudy
 from landbridge.study.protocol import Protocol
+from landbridge.study.published import with_published
 from landbridge.study.runner import chosen, run_trials, trials_of
 from landbridge.study.screen import lines_of
 from landbridge.study.store import Store
@@ -74,6 +75,7 @@ def study(protocol: Protocol, wanted: Sequence[str] | None, seeds: Sequence[int]
     store = Store(folder)
     with tracked(protocol.config, "study", say) as tracker:
         facts = run_trials(protocol, trials_of(protocol, entries, seeds), store, say, tracker)
+        entries, facts = with_published(protocol, entries, facts, seeds[0], store, say)
         rows = table_of(protocol, entries, facts, store)
         _shown(rows, f"{protocol.config.name}: seeds {', '.join(map(str, seeds))}", say)
         if rows:
