@@ -17,7 +17,8 @@ from landbridge.evaluate.pointwise import NAMES, all_metrics
 def answers(rows=3000, seed=0):
     """Scenarios of all kinds: fine scores, scores of five values, positives alone, one row."""
     draw = np.random.default_rng(seed)
-    frame = pd.DataFrame({"scenario": draw.choice(["fine", "coarse", "sure"], rows), "user_id": draw.integers(0, 90, rows)})
+    kinds = draw.choice(["fine", "coarse", "sure"], rows)
+    frame = pd.DataFrame({"scenario": kinds, "user_id": draw.integers(0, 90, rows)})
     frame["score"] = draw.random(rows)
     coarse = frame.scenario == "coarse"
     frame.loc[coarse, "score"] = np.round(frame.score[coarse] * 4) / 4

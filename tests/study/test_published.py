@@ -26,7 +26,7 @@ GAIN = {"gains": 0.1, "loses": -0.1, "neither": 0.0, "big": 0.0}
 
 @dataclass
 class Known(Protocol):
-    """Users with a number each; `across` has the gain of its scenario more than `alone`, and noise. Mean, by scenario."""
+    """Users with a number each; `across` has its scenario's gain more than `alone`, and noise. Mean, by scenario."""
 
     config: Config
     rows: pa.Table
@@ -97,7 +97,7 @@ def test_what_gains_crosses_and_what_loses_does_not(tmp_path):
 
 
 def test_the_rows_of_a_part_do_not_choose_what_it_publishes(tmp_path):
-    """The contender that crosses is made perfect in one fold, where it loses everywhere else: it is not chosen there."""
+    """What crosses is made perfect in one fold and loses everywhere else: it is not chosen there."""
     protocol = known()
     lucky = pc.and_(pc.equal(protocol.rows["fold"], "2"), pc.equal(protocol.rows["scenario"], "loses"))
     place = protocol.rows.column_names.index("across")

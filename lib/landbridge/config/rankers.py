@@ -21,7 +21,7 @@ class RankerSettings(Node):
         ("joint",), min_length=1, description="All scenarios at once, or from transfer.source to each target."
     )
     pooling: Share | None = Field(
-        None, description="Weight of a kind's joint fit in <kind>_pooling, beside the scenario's own; none when left out."
+        None, description="Weight of a kind's joint fit in <kind>_pooling, beside the own one; none when left out."
     )
     dim: int = Field(32, ge=2)
     hidden: list[int] = Field(default_factory=lambda: [128, 64], min_length=1)

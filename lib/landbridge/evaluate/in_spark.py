@@ -142,7 +142,7 @@ def cumulated(counts: DataFrame, by: Sequence[str], cuts: Sequence[float]) -> Da
     ranged = counts.withColumn("range", _range_of(cuts))
     sums = ranged.groupBy(*by, "range").agg(F.sum("negative").alias("range_n"), F.sum("positive").alias("range_p"))
     # A row a range: these windows see a few rows a group, whatever the data.
-    group = Window.partitionBy(*(by or [F.lit(0)]))
+    group = Window.partitionBy(*by) if by else Window.partitionBy(F.lit(0))
     starts = sums.select(
         *by,
         "range",

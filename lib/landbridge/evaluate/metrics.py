@@ -29,8 +29,8 @@ def ranking(items_BK: NDArray[np.int32], truth: sp.csr_matrix, k: int) -> dict[s
     Notes
     -----
     NDCG is with binary gains: the sum over hits of 1 / log2(rank + 1), over that of a list which begins with
-    min(k, taken) hits. Recall is hits over all that was taken, also where that is more than k. MRR is one over the place
-    of the first hit, 0 without one. MAP is the sum of the precisions at the hits over min(k, taken).
+    min(k, taken) hits. Recall is hits over all that was taken, also where that is more than k. MRR is one over the
+    place     of the first hit, 0 without one. MAP is the sum of the precisions at the hits over min(k, taken).
     """
     hit_BK = contains(truth, items_BK[:, :k])
     taken_B = np.diff(truth.indptr)

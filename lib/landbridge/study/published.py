@@ -94,7 +94,10 @@ def summary(file: Path) -> list[str]:
     for row in rows:
         if row["part"] != ALL:
             chosen.setdefault(row["scenario"], Counter())[row["published"]] += 1
-    told = {scenario: ", ".join(f"{name} {n}x" for name, n in count.most_common()) for scenario, count in chosen.items()}
+    told = {
+        scenario: ", ".join(f"{name} {times}x" for name, times in count.most_common())
+        for scenario, count in chosen.items()
+    }
     return [f"{row['sentence']}; in the parts: {told.get(row['scenario'], '')}" for row in rows if row["part"] == ALL]
 
 

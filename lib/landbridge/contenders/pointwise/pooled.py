@@ -44,7 +44,8 @@ class PooledFitted(PointFitted):
 
     def save(self, folder: Path) -> None:
         """Write a folder a network, and pooled.json."""
-        for name, network in {"joint": self.joint, **{f"alone_{code}": one for code, one in self.alone.items()}}.items():
+        alone = {f"alone_{code}": one for code, one in self.alone.items()}
+        for name, network in {"joint": self.joint, **alone}.items():
             (folder / name).mkdir()
             network.save(folder / name)
         (folder / "pooled.json").write_text(json.dumps({"weight": self.weight}), encoding="utf-8")
