@@ -18,7 +18,7 @@ import importlib
 import importlib.util
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -32,16 +32,17 @@ from landbridge.contenders.pointwise.base import PointContender, PointFitted, Po
 from landbridge.contenders.pointwise.biases import Biases
 from landbridge.contenders.pointwise.content import Content
 from landbridge.contenders.pointwise.factors import Factors
-from landbridge.contenders.pointwise.first import First, out_of_fold
+from landbridge.contenders.pointwise.first import First
+from landbridge.contenders.pointwise.firsts import EVERYWHERE, Firsts, fit_firsts
 from landbridge.contenders.pointwise.neighbours import Companions, Neighbours
 from landbridge.contenders.pointwise.others import load_other, save_other, scores_out_of_fold
 from landbridge.contenders.pointwise.parts import Features, Part
+from landbridge.contenders.pointwise.remembered import Remembered
 from landbridge.contenders.pointwise.second import Boosted, Linear, Second, load_second
 from landbridge.errors import TrainError
 from landbridge.feed.rows import Rows
 
 Reach = Literal["alone", "history", "across"]
-_EVERYWHERE = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class BlendFitted(PointFitted):
 
     kind: ClassVar[str] = "pointwise_blend"
 
-    firsts: Mapping[int, First]
+    firsts: Firsts
     others: Mapping[str, PointFitted]
     names: tuple[str, ...]
     plain: bool
@@ -71,18 +72,17 @@ class BlendFitted(PointFitted):
     def table(self, rows: Rows) -> NDArray[np.float32]:
         """Return what the second level reads, [N, features]."""
         found = _plain(rows) if self.plain else {}
-        for scenario, first in self.firsts.items():
-            place = np.arange(len(rows)) if scenario == _EVERYWHERE else np.flatnonzero(rows.scenario_N == scenario)
-            _put(found, place, first.features(rows.take(place)), len(rows))
+        found |= self.firsts.features(rows)
         found |= {f"other.{name}": _logit(fitted.probability(rows)) for name, fitted in self.others.items()}
         return _matrix(found, self.names, len(rows))
 
     def save(self, folder: Path) -> None:
         """Write blend.json, a ``.npz`` for each first level, the second level, and a folder for each other."""
-        facts = {"names": self.names, "plain": self.plain, "scenarios": list(self.firsts), "others": list(self.others)}
+        firsts = self.firsts.by_scenario
+        facts = {"names": self.names, "plain": self.plain, "scenarios": list(firsts), "others": list(self.others)}
         (folder / "blend.json").write_text(json.dumps(facts), encoding="utf-8")
         self.second.save(folder)
-        for scenario, first in self.firsts.items():
+        for scenario, first in firsts.items():
             first.save(folder / f"first{scenario}.npz")
         for name, other in self.others.items():
             save_other(other, folder / "others" / name)
@@ -93,7 +93,7 @@ class BlendFitted(PointFitted):
         facts = json.loads((folder / "blend.json").read_text(encoding="utf-8"))
         firsts = {scenario: First.load(folder / f"first{scenario}.npz") for scenario in facts["scenarios"]}
         others = {name: load_other(folder / "others" / name) for name in facts["others"]}
-        return cls(firsts, others, tuple(facts["names"]), bool(facts["plain"]), load_second(folder))
+        return cls(Firsts(firsts), others, tuple(facts["names"]), bool(facts["plain"]), load_second(folder))
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ class Blend(PointContender):
     reach: Reach
     given: Memory
     boosted: bool = False
+    _kept: Remembered[tuple[Firsts, Features]] = field(default_factory=Remembered, compare=False, repr=False)
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -149,11 +150,8 @@ class Blend(PointContender):
         """Fit the parts, then the second level on the training rows' features out of fold."""
         rows = view.own(view.rows)
         found = _plain(rows) if self.boosted else {}
-        firsts = {}
-        for scenario, place in self._scopes(view, rows).items():
-            own = rows.take(place)
-            _put(found, place, out_of_fold(own, self.parts, self.given.levels, self.given.folds), len(rows))
-            firsts[scenario] = First.fit(own, self.parts, self.given.levels)
+        firsts, said = self._firsts(view, rows)
+        found |= said
         others = {}
         for contender in self._others(view):
             found[f"other.{contender.name}"] = _logit(scores_out_of_fold(contender, view, self.given.folds))
@@ -170,10 +168,15 @@ class Blend(PointContender):
         second = Boosted.fit(self.given.trees, table_NF, rows.label_N, held_out, view.seed)
         return BlendFitted(firsts, others, names, True, second)
 
+    def _firsts(self, view: PointView, rows: Rows) -> tuple[Firsts, Features]:
+        if not self.pooled:
+            return fit_firsts(rows, self._scopes(view, rows), self.parts, self.given)
+        return self._kept.of(rows, lambda: fit_firsts(rows, self._scopes(view, rows), self.parts, self.given))
+
     def _scopes(self, view: PointView, rows: Rows) -> dict[int, NDArray[np.intp]]:
         """Return the rows of each first level, by the id of its scenario, or 0 for all that there are."""
         if self.reach == "across" or (self.reach == "alone" and view.scope == "*"):
-            return {_EVERYWHERE: np.arange(len(rows))}
+            return {EVERYWHERE: np.arange(len(rows))}
         ids = [rows.coding.scenario(name) for name in rows.scenarios]
         return {scenario: np.flatnonzero(rows.scenario_N == scenario) for scenario in ids}
 
@@ -218,11 +221,6 @@ def _plain(rows: Rows) -> Features:
     found = {f"number.{name}": rows.number_NF[:, place] for place, name in enumerate(rows.coding.numbers)}
     categories = enumerate(rows.coding.categories)
     return found | {f"category.{name}": rows.category_NC[:, place].astype(np.float32) for place, name in categories}
-
-
-def _put(found: Features, place: NDArray[np.intp], some: Features, count: int) -> None:
-    for name, value in some.items():
-        found.setdefault(name, np.zeros(count, np.float32))[place] = value
 
 
 def _matrix(found: Features, names: tuple[str, ...], count: int) -> NDArray[np.float32]:

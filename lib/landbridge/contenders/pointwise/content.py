@@ -23,6 +23,7 @@ from landbridge.contenders.pointwise.parts import (
     PartFitted,
     sparse_arrays,
     sparse_of,
+    turned,
 )
 
 _ROWS = 512
@@ -109,6 +110,8 @@ class ContentFitted(PartFitted):
 class Content(Part):
     """Keeps of every item the `keep` others whose cosine is above `least`, as its power."""
 
+    reads_answers: ClassVar[bool] = False
+
     keep: int
     least: float
     power: float
@@ -124,17 +127,18 @@ class Content(Part):
         return ContentFitted(self.damp, shrink, tuple(columns), tuple(alike), evidence.tag_IT, few_F)
 
     def _alike(self, tag_IG: sp.csr_matrix) -> sp.csr_matrix:
-        unit = _tf_idf(tag_IG)
-        across = sp.csr_matrix(unit.T)
+        item_M = np.flatnonzero(np.diff(tag_IG.indptr))
+        unit = _tf_idf(sp.csr_matrix(tag_IG[item_M]))
+        across, items = sp.csr_matrix(unit.T), tag_IG.shape[0]
         blocks = []
-        for start in range(0, unit.shape[0], _ROWS):
+        for start in range(0, len(item_M), _ROWS):
             near = (unit[start : start + _ROWS] @ across).toarray()
             near[np.arange(len(near)), start + np.arange(len(near))] = 0
             near[near < self.least] = 0
             if self.keep < near.shape[1]:
                 near[near < np.partition(near, -self.keep, axis=1)[:, -self.keep][:, None]] = 0
             blocks.append(sp.csr_matrix(near**self.power))
-        return sp.csr_matrix(sp.vstack(blocks, format="csr").T.tocsr())
+        return turned(blocks, item_M, items)
 
 
 def _groups(names: tuple[str, ...]) -> dict[str, NDArray[np.int64]]:

@@ -16,7 +16,7 @@ from landbridge.contenders.pointwise.content import ContentFitted
 from landbridge.contenders.pointwise.factors import FactorsFitted
 from landbridge.contenders.pointwise.history import Answers, Levels, Past
 from landbridge.contenders.pointwise.neighbours import CompanionsFitted, NeighboursFitted
-from landbridge.contenders.pointwise.parts import Evidence, Features, Part, PartFitted, tags_of_items
+from landbridge.contenders.pointwise.parts import Evidence, Features, Part, PartFitted
 from landbridge.feed.rows import Rows
 
 _FITTED: dict[str, type[PartFitted]] = {
@@ -34,17 +34,9 @@ class First:
     @classmethod
     def fit(cls, rows: Rows, parts: Sequence[Part], given: LevelsGiven) -> Self:
         """Fit on labelled rows."""
-        return cls._on(Answers.of(rows), None, rows, parts, given)
-
-    @classmethod
-    def _on(
-        cls, answers: Answers, some_P: NDArray[np.bool_] | None, rows: Rows, parts: Sequence[Part], given: LevelsGiven
-    ) -> Self:
-        """Fit the items' side on some of the answers; the history is all of them."""
-        seen = answers if some_P is None else answers.take(some_P)
-        levels = Levels.fit(seen, given.shrink, given.rounds)
-        evidence = Evidence(seen, levels, tags_of_items(rows), rows.coding.values["tag"])
-        return cls(Past(answers, levels), tuple(part.fit(evidence) for part in parts))
+        answers = Answers.of(rows)
+        evidence = Evidence.of(answers, rows, given)
+        return cls(Past(answers, evidence.levels), tuple(part.fit(evidence) for part in parts))
 
     def features(self, rows: Rows) -> Features:
         """Return what all parts say of the rows; of a row in the history without its own answer."""
@@ -74,21 +66,25 @@ class First:
         return cls(past, tuple(_FITTED[kind].of_arrays(groups[kind]) for kind in kinds))
 
 
-def out_of_fold(rows: Rows, parts: Sequence[Part], given: LevelsGiven, folds: int) -> Features:
-    """Return features of the rows the parts learn from: each row's come from items' weights that other users fitted.
+def out_of_fold(whole: First, rows: Rows, parts: Sequence[Part], given: LevelsGiven, folds: int) -> Features:
+    """Return features of the rows that `whole` was fitted on, each row's from items' weights that other users fitted.
 
     Users are dealt to folds. What is fitted on answers (levels, similarities, factors of items) is fitted on the users
     of the other folds, and applied to the user's whole history but the row itself: the row's answer is in nothing, and
-    the history is as long as it will be for rows that come.
+    the history is as long as it will be for rows that come. A part that reads no answers is that of `whole`.
     """
-    answers = Answers.of(rows)
+    answers = whole.past.answers
     fold_P, fold_N = _fold(answers.user_P, folds), _fold(rows.user_N, folds)
     found: Features = {}
     for fold in range(folds):
         place = np.flatnonzero(fold_N == fold)
         if not len(place):
             continue
-        first = First._on(answers, fold_P != fold, rows, parts, given)
+        evidence = Evidence.of(answers.take(fold_P != fold), rows, given)
+        fitted = [
+            part.fit(evidence) if part.reads_answers else kept for part, kept in zip(parts, whole.parts, strict=True)
+        ]
+        first = First(Past(answers, evidence.levels), tuple(fitted))
         for name, value in first.features(rows.take(place)).items():
             found.setdefault(name, np.zeros(len(rows), np.float32))[place] = value
     return found

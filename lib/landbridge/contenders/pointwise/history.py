@@ -195,15 +195,17 @@ class Asked:
 def picked(
     left: sp.csr_matrix, weights: NDArray[np.float32] | sp.csr_matrix, row_N: NDArray[Any], column_N: NDArray[Any]
 ) -> NDArray[np.float32]:
-    """Return the cells (row, column) of ``left @ weights``, shape N; the product is in memory for a block of rows."""
-    order = np.argsort(row_N, kind="stable")
-    ordered = row_N[order]
+    """Return the cells (row, column) of ``left @ weights``, shape N.
+
+    Rows that nobody asks about are not computed; the product is in memory for a block of rows.
+    """
+    asked, place_N = np.unique(row_N, return_inverse=True)
+    order = np.argsort(place_N, kind="stable")
+    ordered = place_N[order]
     found = np.zeros(len(row_N), np.float32)
-    for start in range(0, left.shape[0], _BLOCK):
+    for start in range(0, len(asked), _BLOCK):
         low, high = np.searchsorted(ordered, [start, start + _BLOCK])
-        if low == high:
-            continue
-        product: Any = left[start : start + _BLOCK] @ weights
+        product: Any = left[asked[start : start + _BLOCK]] @ weights
         dense = product if isinstance(product, np.ndarray) else product.toarray()
         found[order[low:high]] = dense[ordered[low:high] - start, column_N[order[low:high]]]
     return found

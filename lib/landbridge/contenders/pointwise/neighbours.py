@@ -24,10 +24,13 @@ from landbridge.contenders.pointwise.parts import (
     PartFitted,
     sparse_arrays,
     sparse_of,
+    turned,
 )
 from landbridge.errors import TrainError
 
 _ROWS = 512
+_SHARP_DAMP = np.float32(0.05)
+"""Beside the sum of the powers of weights: that of one item whose weight is about a third."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class NeighboursFitted(PartFitted):
     kind: ClassVar[str] = "neighbours"
 
     damp: float
+    power: float
     weights: tuple[sp.csr_matrix, ...]
 
     def features(self, past: Past, asked: Asked) -> Features:
@@ -48,11 +52,22 @@ class NeighboursFitted(PartFitted):
             sum_N = picked(past.deviations[t], weights, user_N, item_N) - asked.user_TN[t] * weight_N
             found[f"near.{kind}.weight"], found[f"near.{kind}.sum"] = weight_N, sum_N
             found[f"near.{kind}.mean"] = sum_N / (weight_N + np.float32(self.damp))
+            found[f"near.{kind}.nearest"] = self._nearest(past, asked, t)
         return found
+
+    def _nearest(self, past: Past, asked: Asked, t: int) -> NDArray[np.float32]:
+        """The mean under a power of the weights, where the few nearest items speak and the many do not."""
+        user_N, item_N = asked.rows.user_N, asked.rows.item_N
+        weights = self.weights[t]
+        sharp = sp.csr_matrix((weights.data**self.power, weights.indices, weights.indptr), shape=weights.shape)
+        weight_N = picked(past.ones, sharp, user_N, item_N)
+        sum_N = picked(past.deviations[t], sharp, user_N, item_N) - asked.user_TN[t] * weight_N
+        return np.asarray(sum_N / (weight_N + _SHARP_DAMP), np.float32)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the csr matrices."""
-        found: dict[str, NDArray[Any]] = {"damp": np.array(self.damp), "count": np.array(len(self.weights))}
+        found: dict[str, NDArray[Any]] = {"damp": np.array(self.damp), "power": np.array(self.power)}
+        found["count"] = np.array(len(self.weights))
         for t, weights in enumerate(self.weights):
             found |= sparse_arrays(f"weights{t}", weights)
         return found
@@ -60,7 +75,8 @@ class NeighboursFitted(PartFitted):
     @classmethod
     def of_arrays(cls, saved: Arrays) -> Self:
         """Read what `arrays` gave."""
-        return cls(float(saved["damp"]), tuple(sparse_of(f"weights{t}", saved) for t in range(int(saved["count"]))))
+        weights = tuple(sparse_of(f"weights{t}", saved) for t in range(int(saved["count"])))
+        return cls(float(saved["damp"]), float(saved["power"]), weights)
 
 
 @dataclass(frozen=True)
@@ -70,25 +86,26 @@ class Neighbours(Part):
     keep: int
     shrink: float
     damp: float
+    power: float = 3.0
 
     def fit(self, evidence: Evidence) -> NeighboursFitted:
         """Take the products of residuals over users; in blocks of items, so that no square matrix is in memory."""
         answers = evidence.answers
-        ones = answers.matrix(np.ones(len(answers.user_P), np.float32))
-        kinds = [answers.matrix(one) for one in evidence.weighed]
-        ones_IU, kinds_IU = ones.T.tocsr(), [one.T.tocsr() for one in kinds]
+        item_M = np.unique(answers.item_P)
+        ones = answers.matrix(np.ones(len(answers.user_P), np.float32))[:, item_M]
+        kinds = [sp.csr_matrix(answers.matrix(one)[:, item_M]) for one in evidence.weighed]
+        ones_MU, kinds_MU = ones.T.tocsr(), [one.T.tocsr() for one in kinds]
         norms = [np.sqrt(np.asarray(one.multiply(one).sum(axis=0), np.float32).ravel() + 1e-9) for one in kinds]
         blocks: list[list[sp.csr_matrix]] = [[] for _ in kinds]
-        for start in range(0, answers.items, _ROWS):
-            some = slice(start, min(start + _ROWS, answers.items))
-            both = (ones_IU[some] @ ones).toarray()
+        for start in range(0, len(item_M), _ROWS):
+            some = slice(start, min(start + _ROWS, len(item_M)))
+            both = (ones_MU[some] @ ones).toarray()
             both /= both + np.float32(max(self.shrink, 1e-9))
-            for kind, kind_IU, norm_I, into in zip(kinds, kinds_IU, norms, blocks, strict=True):
-                near = (kind_IU[some] @ kind).toarray() / norm_I[some, None] / norm_I * both
+            for kind, kind_MU, norm_M, into in zip(kinds, kinds_MU, norms, blocks, strict=True):
+                near = (kind_MU[some] @ kind).toarray() / norm_M[some, None] / norm_M * both
                 near[np.arange(len(near)), np.arange(some.start, some.stop)] = 0
                 into.append(sp.csr_matrix(_largest(np.maximum(near, 0), self.keep)))
-        stacked = [sp.csr_matrix(sp.vstack(into, format="csr").T.tocsr()) for into in blocks]
-        return NeighboursFitted(self.damp, tuple(stacked))
+        return NeighboursFitted(self.damp, self.power, tuple(turned(into, item_M, answers.items) for into in blocks))
 
 
 def _largest(near: NDArray[np.float32], keep: int) -> NDArray[np.float32]:

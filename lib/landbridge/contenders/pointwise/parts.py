@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from landbridge.config.neighbours import Levels as LevelsGiven
 from landbridge.contenders.pointwise.history import Answers, Asked, Levels, Past
 from landbridge.feed.rows import Rows
 
@@ -35,6 +36,12 @@ class Evidence:
     levels: Levels
     tag_IT: sp.csr_matrix
     tag_names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, answers: Answers, rows: Rows, given: LevelsGiven) -> Self:
+        """Fit the levels of the answers; the tags are those of all rows."""
+        levels = Levels.fit(answers, given.shrink, given.rounds)
+        return cls(answers, levels, tags_of_items(rows), rows.coding.values["tag"])
 
     @property
     def weighed(self) -> NDArray[np.float32]:
@@ -74,11 +81,19 @@ class PartFitted(ABC):
 
 
 class Part(ABC):
-    """A way to fit a part."""
+    """A way to fit a part. `reads_answers`: other answers give another fit, so it is fitted for each fold."""
+
+    reads_answers: ClassVar[bool] = True
 
     @abstractmethod
     def fit(self, evidence: Evidence) -> PartFitted:
         """Fit on the evidence."""
+
+
+def turned(blocks: Sequence[sp.csr_matrix], item_M: NDArray[Any], items: int) -> sp.csr_matrix:
+    """Return weights between the items `item_M`, given in blocks of lines, as csr [items, items], turned round."""
+    stacked = sp.coo_matrix(sp.vstack(blocks) if blocks else np.zeros((0, 0), np.float32))
+    return sp.csr_matrix((stacked.data, (item_M[stacked.col], item_M[stacked.row])), shape=(items, items))
 
 
 def sparse_arrays(name: str, matrix: sp.csr_matrix) -> dict[str, NDArray[Any]]:
