@@ -101,6 +101,9 @@ def expected(
                     gain = sum(hit / np.log2(rank + 2) for rank, hit in enumerate(hits))
                     ideal = sum(1 / np.log2(rank + 2) for rank in range(min(k, len(taken))))
                     reached = {"ndcg": gain / ideal, "recall": sum(hits) / len(taken), "hit_rate": float(any(hits))}
+                    reached["mrr"] = max((hit / (rank + 1) for rank, hit in enumerate(hits)), default=0.0)
+                    precisions = [sum(hits[: rank + 1]) / (rank + 1) for rank, hit in enumerate(hits) if hit]
+                    reached["map"] = sum(precisions) / min(k, len(taken))
                     for metric, value in reached.items():
                         for where in (place,) if place == SOURCE else (place, "targets"):
                             found.setdefault((where, name, metric, k), []).append(value)

@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from mlflow import MlflowClient
 from sklearn.metrics import roc_auc_score
 from tests.points import config_of, table_of
 
+from landbridge.config.study import Tune
 from landbridge.errors import ConfigError, DataError
 from landbridge.study.pointwise import Examples, PointStudy
 from landbridge.study.protocol import ALL, Trial
@@ -169,7 +171,11 @@ def test_only_what_crosses_has_sources(tmp_path):
 def search_of(tmp_path, **tuned):
     keys = "{pointwise.contenders.logistic.inverse_penalty: {low: 0.0001, high: 10.0, log: true}}"
     given = {"contender": "logistic_joint", "trials": 4, "keys": keys} | tuned
-    protocol = study_of(tmp_path, *(f"study.tune.{key}={value}" for key, value in given.items()))
+    plain = study_of(tmp_path)
+    # Set whole: what --set says is merged into the keys that the configuration searches.
+    searched = Tune.model_validate({**given, "keys": yaml.safe_load(given["keys"])})
+    searching = plain.config.study.model_copy(update={"tune": searched})
+    protocol = PointStudy(plain.config.model_copy(update={"study": searching}), plain.examples)
     lines = []
     with tracked(protocol.config, "tune", quiet) as tracker:
         best = tune(protocol, tmp_path, lines.append, tracker)
