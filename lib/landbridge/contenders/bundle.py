@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 
 from landbridge.config.schema import Config
 from landbridge.contenders.folder import find_fitted
-from landbridge.errors import LakeError
+from landbridge.errors import DataError, LakeError
 from landbridge.feed.assemble import Assembler
 from landbridge.lake.lake import Lake
 
@@ -123,6 +123,21 @@ def read_routes(folder: Path) -> dict[str, Any]:
             f"{folder / ROUTES} cannot be read ({error}): this is no bundle; run the step evaluate"
         ) from None
     return tree
+
+
+def route_of(routes: Mapping[str, Any], scenario: str) -> dict[str, Any]:
+    """Return the entry of a scenario in what `read_routes` returned.
+
+    Raises
+    ------
+    DataError
+        The bundle has no such scenario.
+    """
+    if scenario not in routes["scenarios"]:
+        known = ", ".join(sorted(routes["scenarios"]))
+        raise DataError(f"the model {routes['name']} has no scenario {scenario!r}; it has {known}")
+    route: dict[str, Any] = routes["scenarios"][scenario]
+    return route
 
 
 def parts_of(entry: Mapping[str, Any]) -> list[str]:

@@ -24,11 +24,11 @@ from landbridge.contenders.bundle import (
     made_empty,
     put,
     read_routes,
+    route_of,
     write_routes,
 )
 from landbridge.contenders.points import CODING, load_point
 from landbridge.contenders.pointwise.base import PointFitted
-from landbridge.errors import DataError
 from landbridge.feed.rows import Coding, Rows
 from landbridge.lake.lake import Lake
 
@@ -102,7 +102,7 @@ class PointScorer:
         DataError
             The bundle has no such scenario.
         """
-        return str(self._route(scenario)["contender"])
+        return str(route_of(self.routes, scenario)["contender"])
 
     def probability(self, rows: pa.Table, scenario: str) -> NDArray[np.float32]:
         """Return the probability of every row, shape N, in its order.
@@ -113,7 +113,7 @@ class PointScorer:
             The configured numbers and categories by name, user_id and item_id, and tags where configured; a column
             that is not there is missing in every row. A label is not looked at.
         """
-        route = self._route(scenario)
+        route = route_of(self.routes, scenario)
         return self._part(route["part"]).probability(Rows.of(self._filled(rows, scenario), self._coding(route)))
 
     def _filled(self, rows: pa.Table, scenario: str) -> pa.Table:
@@ -129,14 +129,6 @@ class PointScorer:
             tags = rows["tags"] if "tags" in here else pa.nulls(count, pa.list_(pa.string()))
             columns["tags"] = tags.cast(pa.list_(pa.string()))
         return pa.table(columns)
-
-    def _route(self, scenario: str) -> dict[str, Any]:
-        if scenario not in self.routes["scenarios"]:
-            raise DataError(
-                f"the model {self.routes['name']} has no scenario {scenario!r}; it has {', '.join(self.scenarios)}"
-            )
-        route: dict[str, Any] = self.routes["scenarios"][scenario]
-        return route
 
     def _part(self, name: str) -> PointFitted:
         if name not in self._fitted:

@@ -12,9 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from landbridge.contenders.base import Fitted
-from landbridge.contenders.bundle import read_routes
+from landbridge.contenders.bundle import read_routes, route_of
 from landbridge.contenders.folder import load_fitted, top_k
-from landbridge.errors import DataError
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.states import Catalogue, States
 from landbridge.lake.arrow import arrow_type
@@ -62,7 +61,7 @@ class Scorer:
             Rows as `user_state` has them: user_id, ts, history, had and the user features.
             A row with an empty history gets the list for whoever is unknown.
         """
-        route = self._route(scenario)
+        route = route_of(self.routes, scenario)
         states = self._assembler(route).states(rows, scenario)
         known = states.length_B > 0
         chosen = [
@@ -90,11 +89,11 @@ class Scorer:
 
     def moment(self, scenario: str) -> int:
         """The moment that the scenario's lists are as of, in microseconds since the epoch."""
-        return int(self._route(scenario)["moment"])
+        return int(route_of(self.routes, scenario)["moment"])
 
     def catalogue(self, scenario: str) -> pa.Array:
         """Return the item ids that the scenario's lists may hold."""
-        route = self._route(scenario)
+        route = route_of(self.routes, scenario)
         names = self._assembler(route).vocabulary.values("item_id")
         return names.take(pa.array(self._catalogue(scenario).items.astype(np.int64) - 1))
 
@@ -134,14 +133,6 @@ class Scorer:
             LIST
         )
 
-    def _route(self, scenario: str) -> dict[str, Any]:
-        if scenario not in self.routes["scenarios"]:
-            raise DataError(
-                f"the model {self.routes['name']} has no scenario {scenario!r}; it has {', '.join(self.scenarios)}"
-            )
-        route: dict[str, Any] = self.routes["scenarios"][scenario]
-        return route
-
     def _assembler(self, route: dict[str, Any]) -> Assembler:
         name = route["assembler"]
         if name not in self._assemblers:
@@ -155,7 +146,7 @@ class Scorer:
 
     def _catalogue(self, scenario: str) -> Catalogue:
         if scenario not in self._catalogues:
-            route = self._route(scenario)
+            route = route_of(self.routes, scenario)
             items = np.load(self.folder / "parts" / route["catalogue"] / "items.npy", allow_pickle=False)
             day = dt.date.fromisoformat(route["ds"]) + dt.timedelta(days=1)
             self._catalogues[scenario] = self._assembler(route).catalogue(scenario, items, day)

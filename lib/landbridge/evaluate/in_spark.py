@@ -39,6 +39,7 @@ def pointwise_metrics(rows: DataFrame, by: Sequence[str], ranges: int = RANGES) 
     placed = cumulated(counts, by, _cuts(counts, ranges))
     found = placed.groupBy(*by).agg(*_of_order(), *_of_probabilities(), *_by_threshold())
     users = gauc(rows, by)
+    # Without groups each side is one row.
     found = found.join(users, list(by), "left") if by else found.crossJoin(users)
     both = (F.col("positives") > 0) & (F.col("positives") < F.col("rows"))
     order = {name: F.when(both, F.col(name)) for name in ("auc", "gauc", "pr_auc", "ks")}

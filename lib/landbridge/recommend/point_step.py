@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark import SparkFiles
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from threadpoolctl import threadpool_limits
@@ -20,7 +18,8 @@ from landbridge.feed.questions import SCORED
 from landbridge.lake.spark import SparkLake
 from landbridge.lake.staged import publish_day, staging
 from landbridge.recommend.point_audit import audit_scores
-from landbridge.recommend.stage import files_of, staged, within_reach
+from landbridge.recommend.stage import files_of, named, staged, within_reach
+from landbridge.recommend.worker import folder_of
 from landbridge.step import Night, Outcome, Step
 from landbridge.tracking import registry
 
@@ -47,9 +46,7 @@ def recommend(night: Night) -> Outcome:
         raise AuditError(f"{error}. Correct it and run the same command") from None
 
 
-def publish_scores(
-    night: Night, bundle: Path, version: str, promote: Callable[[], None], scenarios: Sequence[str] | None = None
-) -> Outcome:
+def publish_scores(night: Night, bundle: Path, version: str, promote: Callable[[], None]) -> Outcome:
     """Replace the night's day of the table by what a bundle makes of it; return what was counted.
 
     Parameters
@@ -58,19 +55,13 @@ def publish_scores(
         The bundle's folder, and the version of the registry that the rows name.
     promote
         Called when the audit has passed, before the commit.
-    scenarios
-        Those whose subjects are scored anew, all other rows of the day stay; every one when left out.
     """
     lake = night.spark_lake()
     asked = asked_of(lake, night)
-    if scenarios is not None:
-        asked = asked.where(F.col("scenario").isin(list(scenarios)))
     night.lake.create(TABLE)
     folder = staging(night.lake, TABLE, night.ds, night.fingerprint)
-    rows = _named(scored(asked, within_reach(lake, bundle)), night, version)
-    made = staged(lake, TABLE, rows if scenarios is None else _beside(lake, rows, night, scenarios), folder)
-    ours = made if scenarios is None else made.where(F.col("scenario").isin(list(scenarios)))
-    counted = audit_scores(ours, asked, night.ds)
+    made = staged(lake, TABLE, named(scored(asked, within_reach(lake, bundle)), night, version), folder)
+    counted = audit_scores(made, asked, night.ds)
     promote()
     publish_day(night.lake, TABLE, night.ds, folder, files_of(made, "subject_id"), night.fingerprint)
     total = sum(counted.values())
@@ -121,21 +112,8 @@ def probabilities(scorer: PointScorer, rows: pa.Table) -> Iterator[pa.RecordBatc
 
 @cache
 def _opened(bundle: str) -> PointScorer:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    folder = Path(bundle) if Path(bundle).is_absolute() else Path(SparkFiles.get(bundle))
-    return PointScorer.load(folder)
-
-
-def _named(rows: DataFrame, night: Night, version: str) -> DataFrame:
-    """Return the rows with the columns that say which model and which run made them."""
-    constants = {"model_name": night.config.name, "model_version": version, "run_id": night.run_id}
-    return rows.select("*", *[F.lit(value).alias(name) for name, value in constants.items()])
-
-
-def _beside(lake: SparkLake, rows: DataFrame, night: Night, chosen: Sequence[str]) -> DataFrame:
-    """Return the rows and the day's rows of all other scenarios, as they are."""
-    day = lake.table(TABLE).where((F.col("ds") == F.lit(night.ds)) & ~F.col("scenario").isin(list(chosen)))
-    return day.select(rows.columns).sortWithinPartitions("scenario", "subject_id").unionByName(rows)
+    """Open the bundle, once in every worker."""
+    return PointScorer.load(folder_of(bundle))
 
 
 RECOMMEND = Step("recommend", ("examples", "subjects"), (TABLE,), ("name", "pointwise.numbers"), recommend)

@@ -15,7 +15,7 @@ from landbridge.lake.staged import publish_day, staging
 from landbridge.recommend.audience import audience, with_unknown
 from landbridge.recommend.audit import Audited, audit
 from landbridge.recommend.score import scored
-from landbridge.recommend.stage import files_of, staged, within_reach
+from landbridge.recommend.stage import files_of, named, staged, within_reach
 from landbridge.step import Night, Outcome
 
 TABLE = "recommendations"
@@ -48,7 +48,7 @@ def publish(
     served = audience(states, chosen, night.config.recommend.audience)
     night.lake.create(TABLE)
     folder = staging(night.lake, TABLE, night.ds, night.fingerprint)
-    lists = _named(scored(with_unknown(served, chosen), within_reach(lake, bundle)), night, version)
+    lists = named(scored(with_unknown(served, chosen), within_reach(lake, bundle)), night, version)
     made = staged(lake, TABLE, lists if scenarios is None else _beside(lake, lists, night, chosen), folder)
     ours = made if scenarios is None else made.where(F.col("scenario").isin(chosen))
     counted = audit(ours, served, _catalogue(lake, scorer, chosen), scorer.k, night.ds)
@@ -56,14 +56,6 @@ def publish(
     publish_day(night.lake, TABLE, night.ds, folder, files_of(made, "user_id"), night.fingerprint)
     _say(night, counted, scorer.k)
     return _outcome(counted, version)
-
-
-def _named(lists: DataFrame, night: Night, version: str) -> DataFrame:
-    """Return the lists with the columns that say which model and which run made them."""
-    constants = {"model_name": night.config.name, "model_version": version, "run_id": night.run_id}
-    return lists.select(
-        "scenario", "user_id", "items", *[F.lit(value).alias(name) for name, value in constants.items()]
-    )
 
 
 def _beside(lake: SparkLake, lists: DataFrame, night: Night, chosen: Sequence[str]) -> DataFrame:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark import SparkFiles
 from pyspark.sql import DataFrame
 from threadpoolctl import threadpool_limits
 
 from landbridge.contenders.scorer import LIST, Scorer
 from landbridge.lake.contracts import RECOMMENDED
+from landbridge.recommend.worker import folder_of
 
 SCHEMA = f"scenario string, user_id string, items array<{RECOMMENDED}>"
 _ARROW = pa.schema([("scenario", pa.string()), ("user_id", pa.string()), ("items", LIST)])
@@ -53,12 +51,5 @@ def lists(scorer: Scorer, rows: pa.Table) -> Iterator[pa.RecordBatch]:
 
 @cache
 def _opened(bundle: str) -> Scorer:
-    """Open the bundle, once in every worker; one thread, because the executor runs as many workers as it has cores."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    folder = Path(bundle) if Path(bundle).is_absolute() else Path(SparkFiles.get(bundle))
-    try:
-        import torch
-    except ImportError:
-        return Scorer.load(folder)
-    torch.set_num_threads(1)
-    return Scorer.load(folder)
+    """Open the bundle, once in every worker."""
+    return Scorer.load(folder_of(bundle))

@@ -15,6 +15,7 @@ from landbridge.errors import LakeError
 from landbridge.lake.expressions import complaint
 from landbridge.lake.spark import SparkLake
 from landbridge.lake.staged import StagedFile
+from landbridge.step import Night
 
 
 def within_reach(lake: SparkLake, bundle: Path) -> str:
@@ -30,6 +31,12 @@ def within_reach(lake: SparkLake, bundle: Path) -> str:
 
 def _is_local(master: str | None) -> bool:
     return (master or "").startswith("local")
+
+
+def named(rows: DataFrame, night: Night, version: str) -> DataFrame:
+    """Return the rows with the columns that say which model and which run made them."""
+    constants = {"model_name": night.config.name, "model_version": version, "run_id": night.run_id}
+    return rows.select("*", *[F.lit(value).alias(name) for name, value in constants.items()])
 
 
 def staged(lake: SparkLake, name: str, rows: DataFrame, folder: str) -> DataFrame:

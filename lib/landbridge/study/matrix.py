@@ -10,12 +10,9 @@ import pyarrow as pa
 
 from landbridge.config.schema import Config
 from landbridge.contenders.pointwise.base import PointContender
-from landbridge.errors import ConfigError
 from landbridge.feed.rows import Rows
 from landbridge.study.pointwise import Material, PointStudy, fitted_and_scored
-from landbridge.study.protocol import ALL, Entry, Measured, Metric, Protocol, Scored, Trial
-
-ALONE, EVERY = "alone", "all"
+from landbridge.study.protocol import ALL, ALONE, EVERY, Entry, Measured, Metric, Protocol, Scored, Trial, check_crosses
 
 
 @dataclass
@@ -36,11 +33,8 @@ class SourceStudy(Protocol):
         ConfigError
             There is no such contender, or it does not cross.
         """
-        contender = base.contenders.get(name)
-        if contender is None or not contender.crosses:
-            crossing = [one.name for one in base.contenders.values() if one.crosses]
-            raise ConfigError(f"study.matrix: {name} does not learn from other scenarios; those: {', '.join(crossing)}")
-        return cls(base.config, base, contender)
+        check_crosses([one.name for one in base.contenders.values() if one.crosses], name)
+        return cls(base.config, base, base.contenders[name])
 
     @property
     def parts(self) -> Sequence[str]:

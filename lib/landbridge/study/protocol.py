@@ -19,6 +19,8 @@ from landbridge.errors import ConfigError
 
 ALL = "*"
 """The name under which all scenarios together stand among the scenarios."""
+ALONE, EVERY = "alone", "all"
+"""Contenders of a matrix that are no scenario: nothing crosses, and everything does."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,12 @@ class Protocol(ABC):
     def searching(self, config: Config) -> Protocol:
         """Return the protocol under a changed configuration, judged on validation rows: no test row is touched."""
         raise ConfigError(f"there is no search of hyper-parameters for the task of {self.config.name}")
+
+
+def check_crosses(crossing: Sequence[str], name: str) -> None:
+    """Refuse a matrix of a contender that is not among those that learn from other scenarios, with a `ConfigError`."""
+    if name not in crossing:
+        raise ConfigError(f"study.matrix: {name} does not learn from other scenarios; those: {', '.join(crossing)}")
 
 
 @dataclass(frozen=True)

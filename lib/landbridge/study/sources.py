@@ -13,12 +13,9 @@ import pyarrow as pa
 
 from landbridge.config.schema import Config
 from landbridge.contenders.base import Contender
-from landbridge.errors import ConfigError
 from landbridge.evaluate.table import TARGETS
-from landbridge.study.protocol import ALL, Entry, Measured, Protocol, Scored, Trial
+from landbridge.study.protocol import ALL, ALONE, EVERY, Entry, Measured, Protocol, Scored, Trial, check_crosses
 from landbridge.study.rankings import Rankings, beside, every_row
-
-ALONE, EVERY = "alone", "all"
 
 
 @dataclass
@@ -39,11 +36,8 @@ class RankingSources(Protocol):
         ConfigError
             There is no such contender, or it does not cross.
         """
-        contender = base.contenders.get(name)
-        if contender is None or not contender.crosses:
-            crossing = [one.name for one in base.contenders.values() if one.crosses]
-            raise ConfigError(f"study.matrix: {name} does not learn from other scenarios; those: {', '.join(crossing)}")
-        return cls(base.config, base, contender, base.measure)
+        check_crosses([one.name for one in base.contenders.values() if one.crosses], name)
+        return cls(base.config, base, base.contenders[name], base.measure)
 
     @property
     def parts(self) -> Sequence[str]:
