@@ -89,6 +89,17 @@ def test_a_score_is_the_history_by_recency_times_the_weights(log):
     np.testing.assert_allclose(scores, expected[:, 1:] + popular, rtol=1e-5)
 
 
+def test_who_is_new_to_the_scenario_is_reminded_longer_of_what_happened_elsewhere(log):
+    view = View(CONFIG, ALL, UNTIL, log)
+    long = Transitions(SETTINGS.model_copy(update={"newcomer_decay": 1.0}), True).fit(view)
+    weights, users = by_loops(log, SETTINGS)
+    states = states_of(had_of([[2, 7], [2, 20]], ITEMS))
+    states.scenario_BL[0, -2:] = states.scenario_BL[1, -2] = 1
+    popular = users[1:] * 1e-6 / users.max()
+    expected = np.stack([weights[2] + weights[7], 0.9 * weights[2] + weights[20]])
+    np.testing.assert_allclose(long.score(states, catalogue_of(ITEMS)), expected[:, 1:] + popular, rtol=1e-5)
+
+
 def test_alone_neither_learns_from_other_scenarios_nor_sees_them(log):
     own = log.of_scenario(SMALL)
     alone = Transitions(SETTINGS)

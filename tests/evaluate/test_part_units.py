@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-from tests.boards import BIG, SMALL, UNTIL, catalogue_of, had_of, interactions_of, states_of
+import pytest
+from tests.boards import BIG, SMALL, UNTIL, catalogue_of, config_of, had_of, interactions_of, states_of
 
 from landbridge.evaluate.part_units import PartUnits, _without, ranked, with_share
 from landbridge.feed.hashing import crc32
-from landbridge.study.parts import _measured
+from landbridge.lake.lake import Lake
+from landbridge.study.parts import PartStudy, _measured
 
 ITEMS = 12
 
@@ -95,3 +98,13 @@ def test_ndcg_of_kept_rows_is_that_of_the_lists():
     assert np.isclose(found.value, gains.mean())
     assert found.user_ids.to_pylist() == ["a", "b", "c"]
     np.testing.assert_allclose(found.influence_U, (gains - gains.mean()) / 3)
+
+
+@pytest.mark.parametrize(
+    ("aim", "part"),
+    [(None, "validation"), (SMALL, "validation"), (f"{SMALL}, cold users", "cold"), (f"{BIG}, share 0.1", "0.1")],
+)
+def test_a_search_is_judged_on_the_part_whose_row_is_aimed_at(aim, part):
+    study = {"cold": {"scenario": SMALL}, "shares": [0.01, 0.1], "tune": {"aim": aim}}
+    config = config_of(f"study={json.dumps(study)}")
+    assert list(PartStudy(config, Lake(config), UNTIL, judge="validation").searched) == [part]

@@ -49,7 +49,7 @@ def test_a_step_leaves_metrics_parameters_tags_and_files(root: Path, tmp_path: P
     tracker = Tracker.open(config, NIGHT, print)
     tracker.begin("evaluate")
     tracker.metrics("evaluate", [("loss", 1.0 / (step + 1), step) for step in range(900)])
-    outcome = Outcome(metrics={"test/Germany/ease/ndcg_10": 0.5}, artifacts=(file,))
+    outcome = Outcome(metrics={"test/Germany/ease/ndcg@10": 0.5}, artifacts=(file,))
     tracker.end(
         "evaluate", outcome, params={"seed": 17}, tags={"read.examples": "3"}, seconds=2.5, peak_memory_mb=100.0
     )

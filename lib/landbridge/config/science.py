@@ -233,6 +233,12 @@ class Transitions(Node):
     own: Steps = Field(Steps(), description="Between events of one scenario.")
     other: Steps = Field(Steps(), description="Between events of two scenarios.")
     across: float = Field(1.0, ge=0, description="Weight of pairs of events of two scenarios.")
+    newcomer_decay: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="other.decay of a user who has no event of the scenario asked about; the same when left out.",
+    )
     neighbours: int | None = Field(None, ge=1, description="Of an item; all when left out.")
 
 

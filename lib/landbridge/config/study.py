@@ -32,6 +32,9 @@ class Tune(Node):
     """A search over keys of this configuration, judged on validation rows only."""
 
     contender: str | None = Field(None, description="Which contender is tuned.")
+    aim: str | None = Field(
+        None, description="Whose measure is raised, as the table names its rows; that of all (targets) when left out."
+    )
     trials: int = Field(30, ge=1)
     keys: dict[str, Range] = Field(
         default_factory=dict, description="By the key's path, as pointwise.contenders.trees.leaves."

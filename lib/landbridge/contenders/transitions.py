@@ -11,7 +11,8 @@ the user's events, d the moments between the two, and p, q the users of source a
     1 / (d ** distance_power * n ** length_power * (p + shrinkage) ** source_power * (q + shrinkage) ** target_power)
 
 to the weight of source on target, and ``backward`` times the same (source and target changed) to the reverse. A
-candidate's score is the sum over the user's events of decay ** (later events of the user) times the weight.
+candidate's score is the sum over the user's events of decay ** (later events of the user) times the weight. Of what
+happened elsewhere a user who is new to the scenario may be reminded for longer than one who is known there.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 from landbridge.config.science import Transitions as Settings
 from landbridge.contenders.base import Contender, Fitted, View
 from landbridge.contenders.item_item import nearest
-from landbridge.contenders.weights import positions, recent
+from landbridge.contenders.weights import Decay, positions, recent
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.states import Catalogue, States
 
@@ -68,7 +69,8 @@ class Transitions(Contender):
         weights = _normalised(_edges(log, items, self.settings), users_M, self.settings)
         if self.settings.neighbours is not None:
             weights = nearest(weights, self.settings.neighbours)
-        decay = (self.settings.own.decay, self.settings.other.decay)
+        own, other, new = self.settings.own.decay, self.settings.other.decay, self.settings.newcomer_decay
+        decay = Decay(own, other, other if new is None else new)
         return TransitionsFitted(items, weights, users_M.astype(np.float32), decay, not self.crosses)
 
 
@@ -85,7 +87,7 @@ class TransitionsFitted(Fitted):
     users_M
         How many users had the item.
     decay
-        What an event keeps with every later event of the user: one of the scenario asked about, one of another.
+        What an event keeps with every later event of the user.
     alone
         Whether it sees the events of the scenario asked about only.
     """
@@ -95,7 +97,7 @@ class TransitionsFitted(Fitted):
     items: NDArray[np.int32]
     weights: sp.csr_matrix
     users_M: NDArray[np.float32]
-    decay: tuple[float, float]
+    decay: Decay
     alone: bool
 
     def score(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
@@ -118,7 +120,7 @@ class TransitionsFitted(Fitted):
             np.save(folder / f"weights.{name}.npy", getattr(self.weights, name), allow_pickle=False)
         for name in ("items", "users_M"):
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
-        text = json.dumps({"decay": list(self.decay), "alone": self.alone})
+        text = json.dumps({"decay": self.decay._asdict(), "alone": self.alone})
         (folder / "transitions.json").write_text(text + "\n", encoding="utf-8")
 
     @classmethod
@@ -132,7 +134,7 @@ class TransitionsFitted(Fitted):
         cells = (array("weights.data"), array("weights.indices"), array("weights.indptr"))
         kept = json.loads((folder / "transitions.json").read_text(encoding="utf-8"))
         weights = sp.csr_matrix(cells, shape=(len(items), len(items)))
-        return cls(items, weights, array("users_M"), (kept["decay"][0], kept["decay"][1]), bool(kept["alone"]))
+        return cls(items, weights, array("users_M"), Decay(**kept["decay"]), bool(kept["alone"]))
 
 
 def _edges(log: Interactions, items: NDArray[np.int32], settings: Settings) -> sp.csr_matrix:

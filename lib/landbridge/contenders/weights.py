@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -148,17 +148,30 @@ def positions(items: NDArray[np.int32], wanted: NDArray[np.int32]) -> tuple[NDAr
     return np.where(known, place, 0), known
 
 
-def recent(states: States, items: NDArray[np.int32], decay: tuple[float, float]) -> sp.csr_matrix:
-    """Return what every item of the histories weighs, csr float32 [B, M].
+class Decay(NamedTuple):
+    """What an event keeps with every later one of the user, between 0 and 1.
 
-    An event keeps ``decay`` with every later one of the user: the first where it is of the scenario that is asked
-    about, else the second.
+    Attributes
+    ----------
+    own, other
+        Of the scenario that is asked about, and of another.
+    new
+        Of another, where the user has no event of the scenario that is asked about.
     """
+
+    own: float
+    other: float
+    new: float
+
+
+def recent(states: States, items: NDArray[np.int32], decay: Decay) -> sp.csr_matrix:
+    """Return what every item of the histories weighs, csr float32 [B, M]: `decay` to the power of later events."""
     width = states.item_BL.shape[1]
-    own, other = decay
     later_L = np.arange(width - 1, -1, -1)
     place, known = positions(items, states.item_BL.ravel())
-    weight_BL = np.where(states.scenario_BL == states.scenario, own**later_L, other**later_L)
+    own_BL = (states.scenario_BL == states.scenario) & (states.item_BL > 0)
+    other_BL = np.where(own_BL.any(axis=1)[:, None], decay.other, decay.new) ** later_L
+    weight_BL = np.where(own_BL, decay.own**later_L, other_BL)
     known &= states.item_BL.ravel() > 0
     row = np.repeat(np.arange(len(states)), width)
     cells = (weight_BL.ravel()[known].astype(np.float32), (row[known], place[known]))

@@ -73,6 +73,16 @@ class PartStudy(Rankings):
         return (self.judge, *([COLD] if given.cold else []), *(f"{share:g}" for share in given.shares))
 
     @property
+    def searched(self) -> Sequence[str]:
+        """The part whose row of the table is aimed at."""
+        aim = self.config.study.tune.aim or ALL
+        return [part for part in self.parts[1:] if aim.endswith(self._ending(part))] or self.parts[:1]
+
+    def _ending(self, part: str) -> str:
+        """What the names of a part's rows end with, after the scenario."""
+        return "" if part == self.judge else ", cold users" if part == COLD else f", share {part}"
+
+    @property
     def scenarios(self) -> Sequence[str]:
         """All that have a row of the judged part."""
         return self._scenarios(self.judge)
@@ -131,10 +141,12 @@ class PartStudy(Rankings):
         """Return NDCG by scenario, of all where it is of the judged part; cold users and shares by their own names."""
         found = {}
         scenario, window = (rows[name].to_numpy(zero_copy_only=False) for name in ("scenario", "window"))
-        judged = window == self.judge
-        names = np.where(judged, scenario, scenario + np.where(window == COLD, ", cold users", ", share " + window))
-        groups = [(ALL, judged), *((str(name), names == name) for name in np.unique(names))]
-        for name, mask in groups:
+        groups = [
+            (name + self._ending(part), (window == part) & (scenario == name))
+            for part in self.parts
+            for name in np.unique(scenario[window == part])
+        ]
+        for name, mask in [(ALL, window == self.judge), *groups]:
             if mask.any():
                 found[name] = _measured(rows.filter(pa.array(mask)), self.config.guard.k)
         return found

@@ -95,7 +95,8 @@ def _told(
     write_metrics(store, trial, metrics)
     if tracker is None:
         return
-    values = {f"{one.scenario}/{one.name}": one.value for one in metrics if one.slice == ALL}
+    whose = {ALL: "all"}
+    values = {f"{whose.get(one.scenario, one.scenario)}/{one.name}": one.value for one in metrics if one.slice == ALL}
     step = f"{trial.contender}, seed {trial.seed}"
     tracker.begin(step)
     seconds = sum(found[one].seconds for one in same)
@@ -106,7 +107,7 @@ def _told(
         tracker.metrics(step, [("curve", one[2], place)])
     tracker.end(
         step,
-        Outcome(metrics={_tracked(name): value for name, value in values.items() if math.isfinite(value)}),
+        Outcome(metrics={name: value for name, value in values.items() if math.isfinite(value)}),
         params={"contender": trial.contender, "seed": trial.seed, "parts": ",".join(one.part for one in same)},
         tags={f"fingerprint.{name}": value for name, value in found[same[-1]].fingerprint.items()},
         seconds=seconds,
@@ -125,9 +126,3 @@ def write_metrics(store: Store, trial: Trial, metrics: Sequence[Metric]) -> Path
             writer.writerow({"contender": trial.contender, "seed": trial.seed, **asdict(one)})
     working.replace(file)
     return file
-
-
-def _tracked(name: str) -> str:
-    """A name that MLflow allows."""
-    plain = "".join(letter if letter.isalnum() or letter in "_-. /" else "_" for letter in name)
-    return plain.replace("_/", "all/", 1) if name.startswith(f"{ALL}/") else plain

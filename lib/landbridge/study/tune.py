@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -119,14 +118,16 @@ def _any(bounds: Range) -> Any:
 
 
 def _judged(protocol: Protocol, contender: str) -> tuple[float, float]:
-    """Return the measure that is aimed at and the seconds of all fits, NaN being refused by Optuna as a failure."""
+    """Return the measure that is aimed at and the seconds of all fits."""
     scored = [protocol.run(trial) for trial in _trials(protocol, contender)]
     rows = [one.rows for one in scored if one.rows is not None]
     if not rows:
         reasons = dict.fromkeys(sentence for one in scored for sentence in one.left_out)
         raise ConfigError(f"study.tune.contender: {contender} is left out: {'; '.join(reasons)}")
-    found = protocol.measured(pa.concat_tables(rows)).get(protocol.aim)
-    return (math.nan if found is None else found.value), sum(one.seconds for one in scored)
+    found, aim = protocol.measured(pa.concat_tables(rows)), protocol.config.study.tune.aim or protocol.aim
+    if aim not in found:
+        raise ConfigError(f"study.tune.aim: {aim} is not measured; there are {', '.join(found)}")
+    return found[aim].value, sum(one.seconds for one in scored)
 
 
 def _trials(protocol: Protocol, contender: str) -> list[Trial]:
@@ -153,7 +154,7 @@ def _identity(protocol: Protocol, given: Tune) -> str:
     """Name the search by all that its values depend on, so that another one does not go on with them."""
     trials = _trials(protocol.searching(protocol.config), str(given.contender))
     ranges = {key: bounds.model_dump() for key, bounds in given.keys.items()}
-    told = json.dumps([[dict(protocol.fingerprint(trial)) for trial in trials], ranges], sort_keys=True)
+    told = json.dumps([[dict(protocol.fingerprint(trial)) for trial in trials], ranges, given.aim], sort_keys=True)
     return f"{given.contender} {hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 

@@ -122,7 +122,7 @@ class Tracker:
             return
         run = self.children[step].info
         # The moment of a point is the run's beginning: what tells points apart is their step.
-        measured = [Metric(name, value, run.start_time, number) for name, value, number in points]
+        measured = [Metric(_allowed(name), value, run.start_time, number) for name, value, number in points]
         for start in range(0, len(measured), _MOST):
             self._server().log_batch(run.run_id, metrics=measured[start : start + _MOST])
 
@@ -185,3 +185,8 @@ class Tracker:
                 else f"MLflow missed something, the night goes on: {error}"
             )
             self.run_id = "" if self.off else self.run_id
+
+
+def _allowed(name: str) -> str:
+    """Return a metric's name as MLflow takes it: ndcg@10 is ndcg_10."""
+    return "".join(letter if letter.isalnum() or letter in "_-. :/" else "_" for letter in name)
