@@ -24,6 +24,7 @@ def config_of(*overrides: str) -> Config:
         "pointwise.contenders.memory.trees.most_iterations=40",
         "transfer.source=big",
         "features.history=12",
+        "scores.subject=concat(user_id, '/', item_id)",
         "study.control=null",
         "study.windows=[]",
         "study.chosen_on=null",

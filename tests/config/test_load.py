@@ -101,6 +101,32 @@ def test_what_does_not_fit_together_is_refused(
     assert sentence in refused(written(tmp_path, tree))
 
 
+NETWORKS = "pointwise.contenders.networks="
+
+
+@pytest.mark.parametrize("name", ["coupon", "credit_default"])
+def test_where_a_row_is_a_user_a_history_is_refused(name: str) -> None:
+    conf = ROOT / "conf" / f"{name}.yaml"
+    assert load(conf, "local", [f"{NETWORKS}[{{kinds: [shared]}}]"]).name == name
+    message = refused(conf, "local", f"{NETWORKS}[{{kinds: [shared], history: 5, encoder: attention}}]")
+    assert "reads a history of 5 events, but here a row is a user (scores.subject is user_id)" in message
+    assert "leave history and encoder out" in message
+
+
+@pytest.mark.parametrize(
+    ("group", "sentence"),
+    [
+        ("encoder: recurrent", "encoder recurrent reads the history, which is 0"),
+        ("history: 9, augment: {crop: 0.2}, contrastive: 0.1", "which nothing encodes; set encoder"),
+        ("history: 9, encoder: attention, dim: 30", "dim 30 is not a multiple of heads 4"),
+        ("history: 9, encoder: pooled, contrastive: 0.1", "need views; set augment.crop, mask or reorder"),
+        ("history: 9, encoder: telepathy", "'attention', 'recurrent', 'convolutional' or 'pooled'"),
+    ],
+)
+def test_a_history_is_read_as_a_whole_or_refused(group: str, sentence: str) -> None:
+    assert sentence in refused(ROOT / "conf" / "anime.yaml", "local", f"{NETWORKS}[{{kinds: [shared], {group}}}]")
+
+
 @pytest.mark.parametrize(
     ("rule", "sentence"),
     [

@@ -14,7 +14,17 @@ from landbridge.contenders.pointwise.base import PointView
 from landbridge.contenders.pointwise.simple import all_pointwise
 from landbridge.feed.rows import Coding, Rows
 
-CONFIG = config_of("pointwise.contenders.networks=[{pooling: 0.5}]")
+# Every encoder of histories once, beside networks without a history.
+READING = "history: 6, neighbours: 30, dim: 8, hidden: [16], tower: [8], heads: 2, recent: 3, epochs: 2, batch: 256"
+GROUPS = (
+    "{pooling: 0.5}",
+    f"{{suffix: attention, kinds: [shared], encoder: attention, {READING}}}",
+    f"{{suffix: recurrent, kinds: [star], encoder: recurrent, tasks: [label, value], {READING}}}",
+    f"{{suffix: convolutional, kinds: [single], encoder: convolutional, {READING}}}",
+    "{suffix: pooled, kinds: [mmoe], encoder: pooled, contrastive: 0.1, "
+    f"augment: {{crop: 0.3, mask: 0.3, reorder: 0.5, share: 0.3}}, {READING}}}",
+)
+CONFIG = config_of(f"pointwise.contenders.networks=[{', '.join(GROUPS)}]")
 CONTENDERS = {one.name: one for one in all_pointwise(CONFIG)}
 TABLE = table_of()
 

@@ -5,17 +5,22 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.compute as pc
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 from tests.points import CATEGORIES, NUMBERS, SCENARIOS, config_of, table_of
+from tests.train.together import together
 
+from landbridge.config.histories import Augment
 from landbridge.config.rankers import RankerSettings
 from landbridge.contenders.pointwise.base import PointView
 from landbridge.contenders.pointwise.network import PointNetwork, contenders
 from landbridge.contenders.pointwise.prepared import Known, Prepared
 from landbridge.contenders.pointwise.steps import fit_ranker, probabilities
 from landbridge.errors import TrainError
+from landbridge.feed.past import Past
 from landbridge.feed.rows import Coding, Rows
 from landbridge.models.rankers import new_ranker
+from landbridge.models.rankers.history import histories_of
 
 CONFIG = config_of()
 TABLE = table_of(3000)
@@ -24,6 +29,7 @@ CODING = Coding.fit(PARTS["train"], NUMBERS, CATEGORIES, SCENARIOS)
 TRAIN, HELD_OUT, TEST = (Rows.of(PARTS[part], CODING) for part in ("train", "validation", "test"))
 SMALL = RankerSettings(dim=8, hidden=[16], tower=[8], experts=2, batch=256, epochs=4, learning_rate=0.01)
 PAST = SMALL.model_copy(update={"history": 6, "heads": 2, "tasks": ("label", "value"), "neighbours": 30})
+READ = PAST.model_copy(update={"encoder": "attention", "recent": 3})
 
 
 def fit(kind, strategy="joint", settings=SMALL, scope="small", rows=TRAIN, seed=0):
@@ -43,7 +49,7 @@ def test_names_say_kind_group_and_strategy():
 
 
 @pytest.mark.parametrize("strategy", ["joint", "target_only", "zero_shot", "fine_tune"])
-@pytest.mark.parametrize("settings", [SMALL, PAST], ids=["plain", "past"])
+@pytest.mark.parametrize("settings", [SMALL, PAST, READ], ids=["plain", "past", "encoder"])
 def test_every_strategy_is_saved_and_repeats_itself(strategy, settings, tmp_path):
     fitted = fit("star", strategy, settings)
     found = fitted.probability(TEST)
@@ -54,7 +60,7 @@ def test_every_strategy_is_saved_and_repeats_itself(strategy, settings, tmp_path
     np.testing.assert_array_equal(type(fitted).load(tmp_path).probability(TEST), found)
 
 
-@pytest.mark.parametrize("settings", [SMALL, PAST], ids=["plain", "past"])
+@pytest.mark.parametrize("settings", [SMALL, PAST, READ], ids=["plain", "past", "encoder"])
 def test_a_row_does_not_depend_on_its_batch_mates(settings):
     fitted, some = fit("mmoe", settings=settings), np.array([9, 3, 80])
     whole = fitted.probability(TEST)
@@ -91,6 +97,83 @@ def test_what_cannot_be_fitted_is_said():
     rest = TRAIN.take(TRAIN.scenario_N != CODING.scenario("big"))
     assert "no training rows" in PointNetwork("shared", "zero_shot", SMALL).left_out(replace(view, rows=rest))
     assert "no training rows" in PointNetwork("single", "joint", SMALL).left_out(replace(view, rows=rest))
+
+
+def test_where_nobody_has_two_rows_a_history_is_refused():
+    first = TRAIN.take(np.unique(TRAIN.user_N, return_index=True)[1])
+    view = PointView(CONFIG, "*", first, HELD_OUT, 0)
+    for settings in (PAST, READ):
+        told = PointNetwork("shared", "joint", settings).left_out(view)
+        assert "reads a history of 6 events, but none of the" in told
+        assert "leave history and encoder out" in told
+    assert PointNetwork("shared", "joint", SMALL).left_out(view) is None
+    assert PointNetwork("shared", "joint", READ).left_out(replace(view, rows=TRAIN)) is None
+
+
+def test_events_stand_oldest_first_and_of_one_moment_the_nearest_last():
+    timed = replace(TRAIN, moment_N=np.floor(np.arange(len(TRAIN)) / 100.0))
+    for rows in (timed, TRAIN):
+        past = Past.fit(rows, 6, True, 30, 3.0)
+        events = Prepared.of(rows, Known.fit(rows, 2), past, None).batch(np.arange(len(rows))).events
+        there = events.item_BL > 0
+        assert (there.long().diff(dim=1) >= 0).all()
+        assert there.any()
+        assert not (events.age_BL[~there] != 0).any()
+        age, near = events.age_BL, torch.exp(events.pair_BLP[..., :-1]).sum(-1)
+        both = there[:, :-1]
+        assert (age.diff(dim=1)[both] <= 0).all()
+        assert (near.diff(dim=1)[both & (age.diff(dim=1) == 0)] >= -1e-4).all()
+        assert ((age[there] > 0) == (rows is timed)).all()
+
+
+def test_no_row_is_told_its_own_answer_by_an_encoder():
+    """Turned over, an answer changes what is encoded of the user's other rows, and next to nothing of its own."""
+    ranker = fit("shared", settings=READ).ranker
+
+    def users(rows):
+        past = Past.fit(rows, 6, True, 30, 3.0)
+        questions = Prepared.of(rows, Known.fit(rows, 2), past, None).batch(np.arange(len(rows)))
+        with torch.no_grad():
+            return ranker.encoded(histories_of(questions)).numpy()
+
+    before = users(TRAIN)
+    for row in (3, 500, 1700):
+        turned = np.arange(len(TRAIN)) == row
+        label, value = (np.where(turned, most - was, was).astype(np.float32)
+                        for most, was in ((1, TRAIN.label_N), (11, TRAIN.value_N)))  # fmt: skip
+        moved = np.abs(users(replace(TRAIN, label_N=label, value_N=value)) - before).max(axis=1)
+        others = (TRAIN.user_N == TRAIN.user_N[row]) & ~turned
+        assert moved[row] < 0.1 * moved[others].max()
+        assert moved[others].max() > 0.01
+
+
+def test_the_contrastive_loss_and_the_views_change_what_is_learned():
+    augment = Augment(crop=0.3, mask=0.3, reorder=0.5)
+    plain = fit("shared", settings=READ).probability(TEST)
+    for change in ({"contrastive": 0.3}, {"contrastive": 0.0, "augment": augment.model_copy(update={"share": 0.5})}):
+        other = READ.model_copy(update={"augment": augment, **change})
+        assert not np.array_equal(fit("shared", settings=other).probability(TEST), plain)
+
+
+def test_ranks_that_share_a_fit_learn_what_one_learns():
+    """With an encoder, its contrastive loss, and the epoch chosen by the AUC over all ranks."""
+    settings = READ.model_copy(
+        update={"dropout": 0.0, "epochs": 2, "contrastive": 0.1, "augment": Augment(crop=0.3, mask=0.3)}
+    )
+    known, past = Known.fit(TRAIN, 2), Past.fit(TRAIN, 6, True, 30, 20.0)
+    train, held_out = (Prepared.of(rows, known, past, None) for rows in (TRAIN, HELD_OUT))
+    sizes = fit("shared", settings=settings).ranker.sizes
+
+    def part(ranks):
+        ranker = new_ranker("shared", sizes, 0)
+        found = fit_ranker(ranker, train, held_out, settings, 5, ranks=ranks)
+        return found, probabilities(ranker, held_out)
+
+    (one, score), *_ = together(1, part)
+    for found, others in together(2, part):
+        assert found == pytest.approx(one, abs=2e-3)
+        np.testing.assert_allclose(others, score, atol=0.02)
+    assert one[-1] == pytest.approx(roc_auc_score(HELD_OUT.label_N, score), abs=1e-9) or one[-1] < max(one)
 
 
 def test_the_best_epoch_on_held_out_rows_stays():

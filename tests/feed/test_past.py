@@ -88,6 +88,29 @@ def test_a_training_row_learns_nothing_of_its_own_answer():
     assert abs(roc_auc_score(coin, told) - 0.5) < 0.06
 
 
+def test_where_there_is_time_the_past_is_earlier():
+    """Three moments, ten days apart: only events of an earlier one stand beside a row."""
+    timed = replace(ROWS, moment_N=10.0 * (np.arange(len(ROWS)) % 3))
+    past = Past.fit(timed, 30, True, 60, 3.0)
+    beside = past.beside(timed)
+    ages = past.ages(timed.moment_N, beside.event_NL)
+    there = beside.event_NL >= 0
+    assert set(np.unique(ages[there])) == {10.0, 20.0}
+    assert (ages[~there] == 0).all()
+    assert not there[timed.moment_N == 0].any()
+    unknown = replace(timed, moment_N=np.full(len(ROWS), np.nan))
+    whole = Past.fit(ROWS, 30, True, 60, 3.0).beside(ROWS)
+    assert ((past.beside(unknown).event_NL >= 0).sum(1) == (whole.event_NL >= 0).sum(1)).all()
+
+
+def test_without_time_all_other_rows_are_past(past):
+    beside = past.beside(ROWS)
+    assert not past.timed
+    assert not past.ages(ROWS.moment_N, beside.event_NL).any()
+    at_once = Past.fit(replace(ROWS, moment_N=np.full(len(ROWS), 17000.5)), 8, True, 30, 3.0)
+    np.testing.assert_array_equal(at_once.beside(ROWS).event_NL, beside.event_NL)
+
+
 def test_saved_and_loaded_it_is_the_same(past, tmp_path):
     past.save(tmp_path / "past.npz")
     again = Past.load(tmp_path / "past.npz").beside(ROWS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from landbridge.config.science import Augment
+from landbridge.config.histories import Augment
 from landbridge.models.histories import Histories
 from landbridge.models.losses import contrastive
 from landbridge.models.views import some_viewed, view_of

@@ -7,11 +7,11 @@ from tests.lakes import SOURCE, tiny_lake
 from tests.train.test_loop import Kit
 from tests.train.together import together
 
-from landbridge.config.science import Augment
+from landbridge.config.histories import Augment
+from landbridge.models.contrast import Contrast
 from landbridge.models.histories import Histories
 from landbridge.models.networks import Networks
 from landbridge.models.sizes import Sizes
-from landbridge.train.contrast import Contrast
 from landbridge.train.ranks import Alone
 
 AUGMENT = Augment(crop=0.4, mask=0.3, reorder=0.5)
@@ -71,11 +71,12 @@ def test_ranks_sum_to_the_loss_and_the_gradient_of_one():
     torch.testing.assert_close(sum(gradients), gradient(alone, network), rtol=1e-4, atol=1e-5)
 
 
-def test_ranks_sum_to_the_gradient_of_one_through_the_objective(kit):
+@pytest.mark.parametrize("network", ["retriever", "ranker"])
+def test_ranks_sum_to_the_gradient_of_one_through_the_objective(kit, network):
     """From real shards, with the main loss beside it."""
 
     def part(ranks):
-        objective = kit.objective(kit.networks(), rank=ranks.rank, world=ranks.size)
+        objective = kit.objective(kit.networks(), network, rank=ranks.rank, world=ranks.size)
         objective.contrast = Contrast(AUGMENT, 0.3, ranks)
         loss, weight = objective.loss(next(iter(objective.loader.epoch(0))), 0)
         return loss.item(), weight, gradient(loss, objective.network)
@@ -87,15 +88,17 @@ def test_ranks_sum_to_the_gradient_of_one_through_the_objective(kit):
     torch.testing.assert_close(halves[0][2] + halves[1][2], whole[2], rtol=1e-4, atol=1e-4)
 
 
-def test_the_main_loss_is_what_it_was_without_views(kit):
-    first, second = (kit.objective(kit.networks()) for _ in range(2))
+@pytest.mark.parametrize("network", ["retriever", "ranker"])
+def test_the_main_loss_is_what_it_was_without_views(kit, network):
+    first, second = (kit.objective(kit.networks(), network) for _ in range(2))
     second.contrast = Contrast(Augment(), 0.0)
     batch = next(iter(first.loader.epoch(0)))
     assert torch.equal(first.loss(batch, 0)[0], second.loss(batch, 0)[0])
 
 
-def test_a_share_of_views_changes_the_main_loss(kit):
-    objective = kit.objective(kit.networks(), scenario=SOURCE)
+@pytest.mark.parametrize("network", ["retriever", "ranker"])
+def test_a_share_of_views_changes_the_main_loss(kit, network):
+    objective = kit.objective(kit.networks(), network, scenario=SOURCE)
     batch = next(iter(objective.loader.epoch(0)))
     plain = objective.loss(batch, 0)[0]
     objective.contrast = Contrast(Augment(crop=0.5, share=1.0))

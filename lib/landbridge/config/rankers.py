@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from landbridge.config.node import Name, Node, Share
+from landbridge.config.histories import Reading, check_heads
+from landbridge.config.node import Name, Share
 
 Kind = Literal["single", "shared", "shared_bottom", "mmoe", "star"]
 Crossing = Literal["joint", "target_only", "zero_shot", "fine_tune"]
 
 
-class RankerSettings(Node):
+class RankerSettings(Reading):
     """A group of contenders: every kind with every strategy. A joint fit is named as its kind; `single` has none."""
 
     suffix: Name | None = Field(None, description="Ends the names, so that a second group stands beside the first.")
@@ -27,9 +28,10 @@ class RankerSettings(Node):
     hidden: list[int] = Field(default_factory=lambda: [128, 64], min_length=1)
     tower: list[int] = Field(default_factory=lambda: [32])
     experts: int = Field(4, ge=1)
-    heads: int = Field(4, ge=1, description="Of the attention on the history.")
+    heads: int = Field(4, ge=1, description="Of the candidate's attention on the history, and of the encoder's.")
     history: int = Field(0, ge=0, description="Events of the user beside a row, those nearest to its item; 0: none.")
     across: bool = Field(True, description="The history holds events of all scenarios, not only of the row's own.")
+    recent: int = Field(10, ge=1, description="Events of the encoder's short-term part, which the scenario attends to.")
     neighbours: int = Field(400, ge=1, description="Items that count as near to an item.")
     shrink: float = Field(20.0, ge=0, description="Users that an item-item similarity is pulled to zero by.")
     tasks: tuple[Literal["label", "value"], ...] = Field(
@@ -42,3 +44,16 @@ class RankerSettings(Node):
     dropout: float = Field(0.2, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0, description="Decoupled from the gradient (AdamW).")
     user_rows: int = Field(2, ge=1, description="A user with fewer training rows has no embedding.")
+
+    @model_validator(mode="after")
+    def _reads_what_is_there(self) -> Self:
+        if self.encoder is not None and self.history == 0:
+            raise ValueError(f"encoder {self.encoder} reads the history, which is 0; set history to a number of events")
+        if self.augment.any and self.encoder is None:
+            raise ValueError(
+                "augment makes views of the history, which nothing encodes; set encoder to attention, recurrent, "
+                "convolutional or pooled"
+            )
+        if self.encoder == "attention":
+            check_heads(self.dim, self.heads)
+        return self

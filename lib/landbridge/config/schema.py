@@ -93,6 +93,19 @@ class Config(Node):
             raise ValueError(f"ranker.recent {self.ranker.recent} is above features.history {self.features.history}")
         return self
 
+    @model_validator(mode="after")
+    def _has_histories(self) -> Self:
+        networks = [] if self.pointwise is None else self.pointwise.contenders.networks
+        longest = max((group.history for group in networks), default=0)
+        # What is scored is the user himself: he is asked about once, and has no earlier answers.
+        if longest and self.scores.subject.strip() == "user_id":
+            raise ValueError(
+                f"pointwise.contenders.networks reads a history of {longest} events, but here a row is a user "
+                "(scores.subject is user_id), so that nobody has a past: leave history and encoder out, or name in "
+                "scores.subject what is asked about a user more than once"
+            )
+        return self
+
     @property
     def folder(self) -> Path:
         """The folder of models, reports, logs and caches."""

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from landbridge.config.histories import EncoderName, Reading, check_heads
 from landbridge.config.node import Name, Node, Share, Sql
 
 
@@ -65,9 +66,6 @@ class Transfer(Node):
     )
 
 
-EncoderName = Literal["attention", "recurrent", "convolutional", "pooled"]
-
-
 class Network(Node):
     """What retriever and ranker share."""
 
@@ -78,66 +76,30 @@ class Network(Node):
     batch: int = Field(2048, ge=1, description="Examples a step, over all ranks.")
 
 
-class Augment(Node):
-    """How a view of a history is made, by one of the ways that are above zero (Xie et al. 2022, CL4SRec)."""
-
-    crop: float = Field(0.0, ge=0, lt=1, description="Share of the events, at both ends, that are cut off.")
-    mask: float = Field(0.0, ge=0, lt=1, description="Share of the events that are hidden.")
-    reorder: Share = Field(0.0, description="Share of the events, one stretch, that exchange their places.")
-    share: Share = Field(0.0, description="Share of the histories that the main loss reads as a view.")
-
-    @property
-    def any(self) -> bool:
-        """Whether there is a way to make a view."""
-        return max(self.crop, self.mask, self.reorder) > 0
-
-
-class Retriever(Network):
+class Retriever(Reading, Network):
     """Two towers; the user tower reads the history."""
 
     encoder: EncoderName = Field("attention", description="What reads all events of the history.")
-    layers: int = Field(1, ge=1)
-    heads: int = Field(2, ge=1)
     negatives: int = Field(1024, ge=1, description="Sampled items a step, shared by its examples.")
-    augment: Augment = Augment()
-    contrastive: float = Field(
-        0.0, ge=0, description="Weight of the loss that tells two views of a history from those of others; 0: none."
-    )
 
     @model_validator(mode="after")
     def _heads(self) -> Self:
-        _check_heads(self.dim, self.heads)
-        return self
-
-    @model_validator(mode="after")
-    def _views(self) -> Self:
-        used = self.contrastive > 0 or self.augment.share > 0
-        if used and not self.augment.any:
-            raise ValueError("contrastive and augment.share need views; set augment.crop, mask or reorder above 0")
-        if self.augment.any and not used:
-            raise ValueError("nothing reads the views of augment; set contrastive or augment.share above 0")
+        check_heads(self.dim, self.heads)
         return self
 
 
-class Ranker(Network):
+class Ranker(Reading, Network):
     """One network for all scenarios, with the scenario as a feature."""
 
     encoder: EncoderName = Field("pooled", description="What reads all events of the history: the long-term part.")
-    layers: int = Field(1, ge=1, description="Of the encoder.")
-    heads: int = Field(2, ge=1, description="Of the encoder.")
     hidden: list[int] = Field(default_factory=lambda: [128, 64])
     recent: int = Field(10, ge=1, description="Events of the short-term part, which the candidate attends to.")
     negatives: int = Field(4, ge=1, description="Drawn per positive.")
 
     @model_validator(mode="after")
     def _heads(self) -> Self:
-        _check_heads(self.dim, self.heads if self.encoder == "attention" else 1)
+        check_heads(self.dim, self.heads if self.encoder == "attention" else 1)
         return self
-
-
-def _check_heads(dim: int, heads: int) -> None:
-    if dim % heads:
-        raise ValueError(f"dim {dim} is not a multiple of heads {heads}")
 
 
 class Negatives(Node):

@@ -111,7 +111,8 @@ class PointScorer:
         ----------
         rows
             The configured numbers and categories by name, user_id and item_id, and tags where configured; a column
-            that is not there is missing in every row. A label is not looked at.
+            that is not there is missing in every row; without ts, the moment of asking, all that is known is past. A
+            label is not looked at.
         """
         route = route_of(self.routes, scenario)
         return self._part(route["part"]).probability(Rows.of(self._filled(rows, scenario), self._coding(route)))
@@ -125,6 +126,8 @@ class PointScorer:
             name: rows[name].cast(kind) if name in here else pa.nulls(count, kind) for name, kind in kinds.items()
         }
         columns |= {"scenario": pa.repeat(pa.scalar(scenario), count), "label": pa.nulls(count, pa.float64())}
+        if "ts" in here:
+            columns["ts"] = rows["ts"]
         if self.routes["tags"]:
             tags = rows["tags"] if "tags" in here else pa.nulls(count, pa.list_(pa.string()))
             columns["tags"] = tags.cast(pa.list_(pa.string()))

@@ -32,7 +32,8 @@ class ServedPoints(PythonModel):
         ----------
         model_input
             Columns scenario, and what `examples` holds of a row: user_id, item_id, the configured numbers, categories
-            and tags. A column that is left out is missing in every row; subject_id is handed through.
+            and tags; and ts, the moment of asking. A column that is left out is missing in every row; without ts all
+            that is known is past. subject_id is handed through.
         """
         count = len(model_input)
         score_N, contenders = np.full(count, np.nan), [""] * count
@@ -63,6 +64,8 @@ def table_of(frame: pd.DataFrame, scorer: PointScorer) -> pa.Table:
         if name in frame:
             numbers = pd.to_numeric(frame[name], errors="coerce")
             columns[name] = pa.array(numbers, pa.float64(), from_pandas=True)
+    if "ts" in frame:
+        columns["ts"] = pa.array(pd.to_datetime(frame["ts"], utc=True), pa.timestamp("us", "UTC"), from_pandas=True)
     if scorer.routes["tags"] and "tags" in frame:
         lists = [list(value) if isinstance(value, (list, tuple, np.ndarray)) else None for value in frame["tags"]]
         columns["tags"] = pa.array(lists, pa.list_(pa.string()))

@@ -1,15 +1,17 @@
 """The user's past beside each row of a pointwise task: his other training rows, those nearest to the candidate first.
 
-A general search by the candidate before attention is SIM (Pi et al. 2020, section 4.1). There is no time: a row's past
-are the user's other training rows. A row's own pair of user and item is in nothing that is shown beside it: not among
-the events, and not in the similarities, tastes and residuals, from which its part is taken out exactly.
+A general search by the candidate before attention is SIM (Pi et al. 2020, section 4.1). A row's past are the user's
+training rows of an earlier moment; where all training rows bear one moment there is no time, and it is his others. A
+row's own pair of user and item is in nothing that is shown beside it: not among the events, and not in the
+similarities, tastes and residuals, from which its part is taken out exactly. Those three are sums over training rows of
+any moment.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -36,14 +38,19 @@ class Beside:
     shift_NO: NDArray[np.float32]
     taste_NT: NDArray[np.float32]
 
+    def take(self, index: NDArray[Any]) -> Beside:
+        """Return that of some rows."""
+        return Beside(self.event_NL[index], self.pair_NLP[index], self.shift_NO[index], self.taste_NT[index])
+
 
 @dataclass(frozen=True)
 class Past:
-    """Training rows as events, one for each pair of user and item."""
+    """Training rows as events, one for each pair of user and item; `moment_E` is as `Rows.moment_N`."""
 
     user_E: NDArray[np.int32]
     item_E: NDArray[np.int32]
     scenario_E: NDArray[np.int32]
+    moment_E: NDArray[np.float64]
     residuals: Residuals
     likeness: Likeness
     length: int
@@ -65,7 +72,8 @@ class Past:
         had = sp.csr_matrix((np.ones(len(kept), np.float32), at), shape)
         likeness = Likeness.fit(had, left, neighbours, shrink)
         scenarios = coding.size("scenario")
-        return cls(kept.user_N, kept.item_N, kept.scenario_N, residuals, likeness, length, across, scenarios)
+        events = (kept.user_N, kept.item_N, kept.scenario_N, kept.moment_N)
+        return cls(*events, residuals, likeness, length, across, scenarios)
 
     @property
     def outcomes(self) -> int:
@@ -77,15 +85,35 @@ class Past:
         """How wide the parts of `Beside` are."""
         return {"outcomes": self.outcomes, "pairs": self.outcomes + 1, "tastes": 2 * (self.outcomes + 1)}
 
+    @property
+    def timed(self) -> bool:
+        """Whether the events have moments of their own, so that there is a before and an after."""
+        return len(self.moment_E) > 0 and float(np.nan_to_num(np.ptp(self.moment_E))) > 0.0
+
+    def ages(self, moment_N: NDArray[np.float64], event_NL: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return how many days before its row each event was; 0 where there is no time, or no event."""
+        if not self.timed:
+            return np.zeros(event_NL.shape, np.float32)
+        age_NL = self._asked(moment_N)[:, None] - self.moment_E[np.maximum(event_NL, 0)]
+        ages: NDArray[np.float32] = np.where(event_NL < 0, 0.0, np.maximum(age_NL, 0.0)).astype(np.float32)
+        return ages
+
+    def _asked(self, moment_N: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The moments of rows; one that is not told is after all that is known."""
+        last = np.nextafter(self.moment_E.max(), np.inf)
+        return np.where(np.isnan(moment_N), last, moment_N)
+
     def beside(self, rows: Rows) -> Beside:
         """Return the past of rows in the ids of the coding that the training rows had."""
         events, tastes = self._events(), self._tastes()
         starts = range(0, max(len(rows), 1), BLOCK)
+        asked_N = self._asked(rows.moment_N) if self.timed else np.full(len(rows), np.inf)
         parts = [
             self._block(
                 rows.user_N[at : at + BLOCK],
                 rows.item_N[at : at + BLOCK],
                 rows.scenario_N[at : at + BLOCK],
+                asked_N[at : at + BLOCK],
                 events,
                 tastes,
             )
@@ -111,6 +139,7 @@ class Past:
         user_B: NDArray[np.int32],
         item_B: NDArray[np.int32],
         scenario_B: NDArray[np.int32],
+        asked_B: NDArray[np.float64],
         events: sp.csr_matrix,
         tastes: NDArray[np.float32],
     ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
@@ -118,8 +147,9 @@ class Past:
         own_B = ~np.isnan(own_BO[:, 0])
         shift_BO = np.where(own_B[:, None], self.residuals.without(user_B, own_BO), 0.0).astype(np.float32)
         row_E, event_E, pair_E = self._search(user_B, item_B, events)
-        if not self.across:
-            inside = self.scenario_E[event_E] == scenario_B[row_E]
+        if self.timed or not self.across:
+            inside = (self.scenario_E[event_E] == scenario_B[row_E]) | self.across
+            inside &= (self.moment_E[event_E] < asked_B[row_E]) | (not self.timed)
             row_E, event_E, pair_E = row_E[inside], event_E[inside], pair_E[inside]
         weight_EO, both_E = self.likeness.weights(
             pair_E, item_B[row_E], self.item_E[event_E], own_BO[row_E], self.residuals.left_NO[event_E]
@@ -186,6 +216,7 @@ class Past:
             user=self.user_E,
             item=self.item_E,
             scenario=self.scenario_E,
+            moment=self.moment_E,
             left=self.residuals.left_NO,
             bias=self.residuals.user_UO,
             count=self.residuals.count_U,
@@ -208,7 +239,7 @@ class Past:
         likeness = Likeness(near, given["product"], given["both"], given["square"], shrink)
         residuals = Residuals(given["left"], given["bias"], given["count"])
         return cls(
-            *(given["user"], given["item"], given["scenario"], residuals, likeness),
+            *(given["user"], given["item"], given["scenario"], given["moment"], residuals, likeness),
             int(length),
             bool(across),
             int(scenarios),

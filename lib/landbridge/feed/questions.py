@@ -22,7 +22,7 @@ LEARNED: dict[Fit, tuple[str, ...]] = {
 }
 """The roles that a fit learns from."""
 SCORED = "score"
-_FIXED = ("example_id", "user_id", "item_id", "scenario", "label", "value")
+_FIXED = ("example_id", "ts", "user_id", "item_id", "scenario", "label", "value")
 _ANSWERS = ("label", "value")
 
 

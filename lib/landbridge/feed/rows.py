@@ -101,13 +101,15 @@ class Rows:
     """Ones at the tags of the row's item, float32 [N, tags]; no columns where none are configured."""
     part_N: NDArray[np.object_]
     """The part of the split the row is in, as `split.part` says."""
+    moment_N: NDArray[np.float64]
+    """When it was asked, in days since 1970; NaN where that is not told."""
 
     @classmethod
     def of(cls, table: pa.Table, coding: Coding) -> Self:
         """Return the rows of an Arrow table with the columns of `examples` of a pointwise task, in their order.
 
-        Columns: example_id, user_id, item_id, scenario, label, value, part, the numbers and categories by name, and
-        tags, a list of texts, where configured.
+        Columns: example_id, user_id, item_id, scenario, label, value, part, the numbers and categories by name; ts, a
+        timestamp, where it is known; and tags, a list of texts, where configured.
         """
         for name in ("example_id", "user_id", "scenario", "label", *coding.numbers, *coding.categories):
             if name not in table.column_names:
@@ -129,6 +131,7 @@ class Rows:
             _numeric(table, "value"),
             _tags(table, coding),
             np.asarray(part, object),
+            _moments(table),
         )
 
     def __len__(self) -> int:
@@ -151,6 +154,7 @@ class Rows:
             value_N=self.value_N[index],
             tag_NT=self.tag_NT[index],
             part_N=self.part_N[index],
+            moment_N=self.moment_N[index],
         )
 
     def of_scenario(self, name: str) -> Self:
@@ -179,6 +183,14 @@ def _numeric(table: pa.Table, name: str) -> NDArray[np.float32]:
         pc.fill_null(table[name].cast(pa.float64()), float("nan")).to_numpy().astype(np.float32)
     )
     return values
+
+
+def _moments(table: pa.Table) -> NDArray[np.float64]:
+    if "ts" not in table.column_names:
+        return np.full(table.num_rows, np.nan)
+    seconds = pc.divide(table["ts"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).cast(pa.float64()), 86_400e6)
+    moments: NDArray[np.float64] = pc.fill_null(seconds, float("nan")).to_numpy()
+    return moments
 
 
 def _tags(table: pa.Table, coding: Coding) -> sparse.csr_matrix:

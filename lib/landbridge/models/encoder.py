@@ -12,7 +12,7 @@ from landbridge.models.encoders import encoder_of
 from landbridge.models.encoders.pooled import mean
 from landbridge.models.histories import Histories
 from landbridge.models.noise import Noise, drop
-from landbridge.models.sizes import Sizes
+from landbridge.models.sizes import Reads
 
 AGE_EDGES = (0.01, 0.5, 1.5, 3.5, 7.5, 14.5, 30.5, 60.5, 90.5, 180.5, 365.5, 730.5)
 """Bounds of the age buckets, in days."""
@@ -34,7 +34,7 @@ class Table(nn.Module):
 class Tokens(nn.Module):
     """Makes a vector of each event: item + scenario + type + age + outcome."""
 
-    def __init__(self, sizes: Sizes, dim: int) -> None:
+    def __init__(self, sizes: Reads, dim: int) -> None:
         super().__init__()
         self.scenario = Table(sizes.scenarios, dim)
         self.event_type = Table(sizes.types, dim)
@@ -58,7 +58,7 @@ class HistoryEncoder(nn.Module):
     scenario.
     """
 
-    def __init__(self, sizes: Sizes, recent: int) -> None:
+    def __init__(self, sizes: Reads, recent: int) -> None:
         super().__init__()
         dim = sizes.dim
         self.recent, self.rate = recent, sizes.dropout
@@ -73,6 +73,10 @@ class HistoryEncoder(nn.Module):
 
     def forward(self, item_HLD: Tensor, histories: Histories, noise: Noise | None) -> Tensor:
         """Return user_HD. A user without a history is told by the scenario and the features."""
+        return self.read(item_HLD, histories, noise)[0]
+
+    def read(self, item_HLD: Tensor, histories: Histories, noise: Noise | None) -> tuple[Tensor, Tensor]:
+        """Return user_HD and out_HLD, each event among the others, for a candidate to ask."""
         event_HLD = self.tokens(item_HLD, histories)
         present_HL = histories.present
         if noise is not None and self.rate > 0:
@@ -84,7 +88,8 @@ class HistoryEncoder(nn.Module):
         user_HW = self.norm(torch.cat([gathered_HD, long_HD, short_HD, asked_HD], dim=1))
         # The straight way from items to items, as neighbour methods go it (FISM, Kabbur et al. 2013).
         plain_HD = (item_HLD * present_HL[..., None]).sum(1) / present_HL.sum(1).clamp(min=1)[:, None] ** 0.5
-        return torch.as_tensor(self.user(drop(noise, user_HW, "user", self.rate)) + self.plain(plain_HD))
+        user_HD = self.user(drop(noise, user_HW, "user", self.rate)) + self.plain(plain_HD)
+        return torch.as_tensor(user_HD), out_HLD
 
     def _short(self, asked_HD: Tensor, event_HRD: Tensor, present_HR: Tensor) -> Tensor:
         weight_HR = (self.short_key(event_HRD) * asked_HD[:, None]).sum(-1) / event_HRD.shape[-1] ** 0.5

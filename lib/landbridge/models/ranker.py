@@ -53,12 +53,20 @@ class Ranker(nn.Module):
         """Return the outputs BKW of all hidden layers."""
         return self._deep(self._read(histories, row_B, item_BK)[0], row_B, feature_BKG, None)
 
+    def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
+        """Return long_HD, what the encoder makes of the histories; it has no dropout."""
+        return self._encode(histories)[2]
+
+    def _encode(self, histories: Histories) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return asked_HD, who asks; event_HLD; and of the encoder long_HD and out_HLD, each event among the others."""
+        event_HLD = self.tokens(self.item(histories.item_HL), histories)
+        asked_HD = self.scenario(histories.scenario_H) + self.user_features(histories.user_HF)
+        return asked_HD, event_HLD, *self.long_term(asked_HD, event_HLD, histories.present)
+
     def _read(self, histories: Histories, row_B: Tensor, item_BK: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is known of the candidates, the user and their crossing, BKW, and the user's taste, BD."""
-        event_HLD = self.tokens(self.item(histories.item_HL), histories)
+        asked_HD, event_HLD, long_HD, out_HLD = self._encode(histories)
         present_HL = histories.present
-        asked_HD = self.scenario(histories.scenario_H) + self.user_features(histories.user_HF)
-        long_HD, out_HLD = self.long_term(asked_HD, event_HLD, present_HL)
         recent = self.sizes.rank_recent
         # The candidate asks events that know their neighbours (Chen et al. 2019, BST); pooling leaves them as they are.
         key_HRD, recent_HRD = self.key(out_HLD[:, -recent:]), out_HLD[:, -recent:]

@@ -3,9 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from landbridge.config.schema import Config
+
+
+class Reads(Protocol):
+    """What an encoder of histories is shaped by: `Sizes` has it, and so have the sizes of the pointwise rankers."""
+
+    @property
+    def scenarios(self) -> int:
+        """Scenarios, the unknown one among them."""
+
+    @property
+    def types(self) -> int:
+        """Types of events, the unknown one among them."""
+
+    @property
+    def user_features(self) -> int:
+        """Numbers that are known of the user and the scenario that is asked about."""
+
+    @property
+    def dim(self) -> int:
+        """Width of the vectors."""
+
+    @property
+    def layers(self) -> int:
+        """Layers of the encoder."""
+
+    @property
+    def heads(self) -> int:
+        """Heads of its attention."""
+
+    @property
+    def dropout(self) -> float:
+        """Share that training hides."""
+
+    @property
+    def encoder(self) -> str:
+        """The encoder's name."""
 
 
 @dataclass(frozen=True)

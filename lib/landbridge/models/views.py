@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landbridge.config.science import Augment
+from landbridge.config.histories import Augment
 from landbridge.models.histories import Histories
 from landbridge.models.initial import mix, salt, uniform
 

@@ -72,7 +72,7 @@ def publish_scores(night: Night, bundle: Path, version: str, promote: Callable[[
 def asked_of(lake: SparkLake, night: Night) -> DataFrame:
     """Return the examples that are to be scored, with their subjects and without their labels."""
     tonight = lake.table("subjects").where((F.col("ds") == F.lit(night.ds)) & (F.col("role") == SCORED))
-    examples = lake.table("examples").where(F.col("ds") <= F.lit(night.ds)).drop("ds", "ts", "label", "value", "part")
+    examples = lake.table("examples").where(F.col("ds") <= F.lit(night.ds)).drop("ds", "label", "value", "part")
     return examples.join(tonight.select("example_id", "subject_id"), "example_id")
 
 

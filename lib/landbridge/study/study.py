@@ -25,7 +25,7 @@ from landbridge.tracking.run import Tracker
 
 Say = Callable[[str], None]
 _RANKING = "landbridge.study.ranking"
-_FIXED = ("example_id", "user_id", "item_id", "scenario", "label", "value", "part")
+_FIXED = ("example_id", "ts", "user_id", "item_id", "scenario", "label", "value", "part")
 
 
 def folder_of(config: Config) -> Path:

@@ -18,11 +18,11 @@ from landbridge.feed.assemble import Assembler
 from landbridge.feed.batches import Loader
 from landbridge.feed.negatives import Distribution
 from landbridge.feed.shards import Shards, Store
+from landbridge.models.contrast import Contrast
 from landbridge.models.initial import salt
 from landbridge.models.networks import NAMES, Networks
 from landbridge.models.sizes import Sizes
 from landbridge.train.checkpoints import Checkpoints, losses_of, set_optimizer_state
-from landbridge.train.contrast import Contrast
 from landbridge.train.job import Job, Unit
 from landbridge.train.jointly import Jointly
 from landbridge.train.loop import Loop, Loss, Place
@@ -206,9 +206,10 @@ class Chain:
         config = self.bench.job.config
         negatives = config.ranker.negatives if name == "ranker" else 0
         loader = Loader(shards, self.bench.assembler, drawn, batch, seed, negatives, self.own_only)
+        reading = config.ranker if name == "ranker" else config.retriever
+        contrast = Contrast(reading.augment, reading.contrastive, self.ranks)
         if name == "ranker":
-            return Ranking(networks.ranker, loader, seed)
-        contrast = Contrast(config.retriever.augment, config.retriever.contrastive, self.ranks)
+            return Ranking(networks.ranker, loader, seed, contrast)
         return Retrieving(networks.retriever, loader, seed, config.retriever.negatives, shards.scenario, contrast)
 
     def _save(self, stage: Stage, networks: Networks, examples: int) -> None:

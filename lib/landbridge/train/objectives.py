@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from landbridge.feed.batches import Batch, Loader
 from landbridge.feed.negatives import shared_negatives
 from landbridge.feed.states import own_features
+from landbridge.models.contrast import Contrast
 from landbridge.models.histories import histories_of
 from landbridge.models.losses import binary, sampled_softmax
 from landbridge.models.noise import Noise
 from landbridge.models.ranker import Ranker
 from landbridge.models.retriever import Retriever
 from landbridge.models.views import some_viewed
-from landbridge.train.contrast import Contrast
 
 REMEMBERED = 1 << 26
 """Numbers of item features kept by day; a catalogue too large for it is looked up step by step."""
@@ -84,10 +84,9 @@ class Retrieving(Objective):
             torch.from_numpy(logq),
             torch.from_numpy(blocked_HN),
         )
-        loss = (loss_B * weight_B).sum()
-        if self.contrast.weight > 0:
-            weight_H = torch.zeros(len(whole)).index_add_(0, row_B, weight_B)
-            loss = loss + self.contrast.loss(self.network, whole, weight_H, self.seed, epoch, batch.step)
+        loss = (loss_B * weight_B).sum() + self.contrast.loss_of(
+            self.network, whole, row_B, weight_B, self.seed, epoch, batch.step
+        )
         return loss, float(weight_B.sum())
 
     def _as_of(self, batch: Batch, drawn: NDArray[np.int32]) -> Tensor:
@@ -116,24 +115,28 @@ class Retrieving(Objective):
 class Ranking(Objective):
     """Cross entropy of each outcome, and of the negatives drawn for a positive one.
 
-    A repeated purchase is left out, as in `Retrieving`; what was logged without success always counts.
+    A repeated purchase is left out, as in `Retrieving`; what was logged without success always counts. `contrast` is as
+    there.
     """
 
     network: Ranker
     loader: Loader
     seed: int
+    contrast: Contrast = field(default_factory=Contrast)
 
     def loss(self, batch: Batch, epoch: int) -> tuple[Tensor, float]:
         """Return the loss over the example and its drawn negatives."""
         label_B = batch.outcome_B > 0
         weight_B = torch.from_numpy(batch.weight_B * (batch.new_B | ~label_B))
-        histories = histories_of(batch.states)
+        whole = histories_of(batch.states)
+        histories = some_viewed(whole, self.contrast.augment, self.seed, epoch)
         item_BK = torch.from_numpy(np.concatenate([batch.item_B[:, None], batch.negative_BN], axis=1).astype(np.int64))
         drawn_BN = (batch.negative_weight_BN > 0) & label_B[:, None]
         counted_BK = torch.from_numpy(np.concatenate([np.ones((len(label_B), 1), bool), drawn_BN], axis=1))
-        noise = Noise(histories.keys(), self.seed, epoch, batch.step)
-        logit_BK = self.network(
-            histories, torch.from_numpy(batch.pointer_B), item_BK, torch.from_numpy(batch.feature_BNG), noise
-        )
+        noise, row_B = Noise(whole.keys(), self.seed, epoch, batch.step), torch.from_numpy(batch.pointer_B)
+        logit_BK = self.network(histories, row_B, item_BK, torch.from_numpy(batch.feature_BNG), noise)
         loss_B = binary(logit_BK, torch.from_numpy(label_B.astype(np.float32)), counted_BK)
-        return (loss_B * weight_B).sum(), float(weight_B.sum())
+        loss = (loss_B * weight_B).sum() + self.contrast.loss_of(
+            self.network, whole, row_B, weight_B, self.seed, epoch, batch.step
+        )
+        return loss, float(weight_B.sum())

@@ -81,8 +81,14 @@ class PointNetwork(PointContender):
         self._source: tuple[weakref.ref[Rows], int, PointNetworkFitted] | None = None
 
     def left_out(self, view: PointView) -> str | None:
-        """Return why not: no rows, no item that a history could be searched by, or the source as its own target."""
+        """Return why not: no rows, nobody with a history that is asked for, or the source as its own target."""
         source = view.config.transfer.source
+        if self.settings.history and not _repeats(view.rows):
+            return (
+                f"pointwise.contenders.networks: {self.name} reads a history of {self.settings.history} events, but "
+                f"none of the {len(view.rows)} training rows is of a user who has another one; leave history and "
+                "encoder out"
+            )
         if not len(view.own(view.rows)):
             return f"{view.scope}: there are no training rows"
         if self.strategy in ("zero_shot", "fine_tune") and not len(view.rows.of_scenario(source)):
@@ -173,8 +179,16 @@ def _sizes(coding: Coding, known: Known, given: RankerSettings, outcomes: int) -
         dropout=given.dropout,
         tasks=len(given.tasks),
         heads=given.heads,
+        encoder=given.encoder or "",
+        layers=given.layers,
+        recent=given.recent,
         **past,
     )
+
+
+def _repeats(rows: Rows) -> bool:
+    """Whether a user has more than one row, so that one can be the past of another."""
+    return bool((np.bincount(rows.user_N)[1:] > 1).any())
 
 
 def _outcomes(rows: Rows) -> int:

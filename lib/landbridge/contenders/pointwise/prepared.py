@@ -74,16 +74,36 @@ class Prepared:
     def _events(self, index_B: NDArray[Any]) -> Events | None:
         if self.past is None or self.beside is None:
             return None
-        event_BL, shift_BO = self.beside.event_NL[index_B], self.beside.shift_NO[index_B]
-        none_BL, at_BL = event_BL < 0, np.maximum(event_BL, 0)
         if not len(self.past.item_E):
-            at_BL = np.zeros((len(index_B), 0), event_BL.dtype)
-            none_BL = none_BL[:, :0]
-        outcome_BLO = self.past.residuals.left_NO[at_BL] + shift_BO[:, None]
+            return _no_events(self.beside.take(index_B))
+        beside = self.beside.take(index_B)
+        age_BL = self.past.ages(self.rows.moment_N[index_B], beside.event_NL)
+        # Nearest first becomes nearest last; a stable order by age then puts the oldest first, after the padding.
+        order_BL = np.argsort(np.where(beside.event_NL < 0, -np.inf, -age_BL)[:, ::-1], axis=1, kind="stable")
+        order_BL = age_BL.shape[1] - 1 - order_BL
+        event_BL = np.take_along_axis(beside.event_NL, order_BL, axis=1)
+        pair_BLP = np.take_along_axis(beside.pair_NLP, order_BL[..., None], axis=1)
+        none_BL, at_BL = event_BL < 0, np.maximum(event_BL, 0)
+        outcome_BLO = self.past.residuals.left_NO[at_BL] + beside.shift_NO[:, None]
         return Events(
             torch.from_numpy(np.where(none_BL, 0, self.past.item_E[at_BL]).astype(np.int64)),
             torch.from_numpy(np.where(none_BL, 0, self.past.scenario_E[at_BL]).astype(np.int64)),
+            torch.from_numpy(np.take_along_axis(age_BL, order_BL, axis=1)),
             torch.from_numpy(np.where(none_BL[..., None], np.float32(0.0), outcome_BLO)),
-            torch.from_numpy(self.beside.pair_NLP[index_B][:, : at_BL.shape[1]]),
-            torch.from_numpy(self.beside.taste_NT[index_B]),
+            torch.from_numpy(pair_BLP),
+            torch.from_numpy(beside.taste_NT),
         )
+
+
+def _no_events(beside: Beside) -> Events:
+    """Nobody has a past: L is 0."""
+    none: NDArray[np.int64] = np.zeros((len(beside.taste_NT), 0), np.int64)
+    wide = beside.pair_NLP[:, :0]
+    return Events(
+        torch.from_numpy(none),
+        torch.from_numpy(none),
+        torch.from_numpy(none.astype(np.float32)),
+        torch.from_numpy(wide[..., :-1]),
+        torch.from_numpy(wide),
+        torch.from_numpy(beside.taste_NT),
+    )

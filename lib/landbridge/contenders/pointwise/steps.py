@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from landbridge.config.rankers import RankerSettings
 from landbridge.contenders.pointwise.prepared import Prepared
+from landbridge.contenders.pointwise.shared_auc import shared_auc
 from landbridge.errors import TrainError
+from landbridge.models.contrast import Contrast
 from landbridge.models.initial import is_table
 from landbridge.models.rankers import PointRanker
+from landbridge.models.rankers.history import histories_of, some_questions_viewed
 from landbridge.models.rankers.layers import Drop
+from landbridge.models.together import Alone, Together
 
 BLOCK = 16384
 """Rows that are scored at once."""
@@ -27,26 +30,6 @@ TABLE_SHARE = 0.5
 """A continued table moves at this share of the rate, as in the strategy fine_tune of `transfer`."""
 VALUE_WEIGHT = 0.3
 """Weight of the squared error of the graded answer beside the log loss."""
-
-
-class Together(Protocol):
-    """The processes that share a fit, as `train.ranks.Ranks` has them."""
-
-    rank: int
-    size: int
-
-    def sum_(self, values: Tensor) -> Tensor:
-        """Sum a flat tensor over all of them."""
-
-
-class Alone:
-    """One process."""
-
-    rank, size = 0, 1
-
-    def sum_(self, values: Tensor) -> Tensor:
-        """Return the values: there is nothing to add."""
-        return values
 
 
 @dataclass(frozen=True)
@@ -64,6 +47,32 @@ class Answers:
             value_N = (value_N - np.nanmean(value_N)) / max(float(np.nanstd(value_N)), 1e-6)
         columns = {"label": rows.label_N.astype(np.float64), "value": value_N}
         return cls(np.stack([columns[task] for task in tasks], axis=1).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a ranker is asked to make small; `contrast` tells two views of a row's past from those of other rows."""
+
+    ranker: PointRanker
+    train: Prepared
+    answer_NK: NDArray[np.float32]
+    drop: Drop
+    contrast: Contrast
+    seed: int
+
+    def loss(self, mine: NDArray[Any], epoch: int, step: int) -> Tensor:
+        """Return the sum over this rank's rows; with a contrast all ranks have to ask, also those without rows."""
+        loss, augment = torch.zeros(()), self.contrast.augment
+        if not len(mine) and self.contrast.weight == 0.0:
+            return loss
+        questions = self.train.batch(mine)
+        if len(mine):
+            viewed = some_questions_viewed(questions, augment, self.seed, epoch)
+            loss = _loss(self.ranker(viewed, self.drop), torch.from_numpy(self.answer_NK[mine]))
+        if self.contrast.weight > 0.0:
+            histories, weight_B = histories_of(questions), torch.ones(len(mine))
+            loss = loss + self.contrast.loss(self.ranker, histories, weight_B, self.seed, epoch, step)
+        return loss
 
 
 def fit_ranker(
@@ -84,9 +93,16 @@ def fit_ranker(
     rate = settings.learning_rate * (settings.fine_tune_rate if continued else 1.0)
     optimizer = torch.optim.AdamW(_groups(ranker, rate, settings, continued), fused=True)
     top = [group["lr"] for group in optimizer.param_groups]
-    answers = Answers.of(train, list(settings.tasks)).answer_NK
     steps = -(-len(train) // settings.batch)
     drop = Drop(settings.dropout, torch.Generator().manual_seed(seed + ranks.rank))
+    objective = Objective(
+        ranker,
+        train,
+        Answers.of(train, list(settings.tasks)).answer_NK,
+        drop,
+        Contrast(settings.augment, settings.contrastive, ranks),
+        seed,
+    )
     judged = held_out is not None and 0.0 < float(held_out.rows.label_N.mean() if len(held_out) else 0.0) < 1.0
     found: list[float] = []
     best: dict[str, Tensor] = {}
@@ -98,9 +114,9 @@ def fit_ranker(
             for group, lr in zip(optimizer.param_groups, top, strict=True):
                 group["lr"] = lr * share
             mine = order[step * settings.batch : (step + 1) * settings.batch][ranks.rank :: ranks.size]
-            _step(ranker, train, answers, mine, drop, optimizer, ranks)
+            _step(objective, mine, epoch, step, optimizer, ranks)
         if judged and held_out is not None:
-            found.append(float(roc_auc_score(held_out.rows.label_N, probabilities(ranker, held_out))))
+            found.append(_heldout_auc(ranker, held_out, ranks))
             if found[-1] == max(found):
                 best = {name: value.detach().clone() for name, value in ranker.state_dict().items()}
             elif found[-1] < max(found[:-1]) and len(found) - 1 - int(np.argmax(found)) >= 2:
@@ -112,28 +128,35 @@ def fit_ranker(
 
 
 @torch.no_grad()
-def probabilities(ranker: PointRanker, prepared: Prepared) -> NDArray[np.float32]:
-    """Return the probability of the label of every row."""
+def probabilities(
+    ranker: PointRanker, prepared: Prepared, some: NDArray[Any] | slice = slice(None)
+) -> NDArray[np.float32]:
+    """Return the probability of the label of every row, or of some."""
     ranker.eval()
-    blocks = [np.arange(at, min(at + BLOCK, len(prepared))) for at in range(0, len(prepared), BLOCK)]
+    index_N = np.arange(len(prepared))[some]
+    blocks = [index_N[at : at + BLOCK] for at in range(0, len(index_N), BLOCK)]
     parts = [torch.sigmoid(ranker(prepared.batch(block))[:, 0].double()).numpy() for block in blocks]
     found: NDArray[np.float32] = np.concatenate([np.zeros(0), *parts]).astype(np.float32)
     return found
 
 
+def _heldout_auc(ranker: PointRanker, held_out: Prepared, ranks: Together) -> float:
+    """Each rank scores its share of the held-out rows; the AUC is that of all of them, the same on each rank."""
+    mine = slice(ranks.rank, None, ranks.size)
+    return shared_auc(probabilities(ranker, held_out, mine), held_out.rows.label_N[mine], ranks)
+
+
 def _step(
-    ranker: PointRanker,
-    train: Prepared,
-    answers_NK: NDArray[np.float32],
+    objective: Objective,
     mine: NDArray[Any],
-    drop: Drop,
+    epoch: int,
+    step: int,
     optimizer: torch.optim.Optimizer,
     ranks: Together,
 ) -> None:
     optimizer.zero_grad(set_to_none=True)
-    loss = torch.zeros(())
-    if len(mine):
-        loss = _loss(ranker(train.batch(mine), drop), torch.from_numpy(answers_NK[mine]))
+    loss = objective.loss(mine, epoch, step)
+    if loss.requires_grad:
         loss.backward()  # type: ignore[no-untyped-call]
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
@@ -141,8 +164,8 @@ def _step(
     flat = ranks.sum_(torch.cat([*(gradient.reshape(-1) for gradient in gradients), told]))
     if not bool(torch.isfinite(flat).all()):
         raise TrainError(
-            f"the loss or the gradient of {ranker.kind} is not finite (loss {float(flat[-2])}); nothing was updated. "
-            "Lower learning_rate in pointwise.contenders.networks, or look for infinite values in the numbers"
+            f"the loss or the gradient of {objective.ranker.kind} is not finite (loss {float(flat[-2])}); nothing was "
+            "updated. Lower learning_rate in pointwise.contenders.networks, or look for infinite values in the numbers"
         )
     flat /= flat[-1].clone()
     at = 0

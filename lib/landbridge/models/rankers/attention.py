@@ -25,7 +25,8 @@ class TargetAttention(nn.Module):
     def __init__(self, sizes: RankerSizes) -> None:
         super().__init__()
         self.heads, dim = sizes.heads, sizes.dim
-        self.scenario = Table(sizes.scenarios, dim)
+        # An encoder's events hold their scenario already.
+        self.scenario = None if sizes.encoder else Table(sizes.scenarios, dim)
         self.query = nn.Linear(dim, self.heads * dim, bias=False)
         self.key = nn.Linear(dim, self.heads * dim, bias=False)
         self.pair = nn.Linear(sizes.pairs, self.heads)
@@ -34,9 +35,16 @@ class TargetAttention(nn.Module):
         self.register_buffer("nothing", torch.zeros(1), persistent=False)
         self.width = self.heads * (sizes.outcomes + 1) + 2 * dim
 
-    def forward(self, item_BD: Tensor, events: Events, item_table: Table) -> Tensor:
-        """Return read_BW: by head the outcomes and the evidence, then what was liked, and its product with the item."""
-        event_BLD = item_table(events.item_BL) + self.scenario(events.scenario_BL)
+    def forward(self, item_BD: Tensor, event_BLD: Tensor, events: Events) -> Tensor:
+        """Return read_BW: by head the outcomes and the evidence, then what was liked, and its product with the item.
+
+        Parameters
+        ----------
+        event_BLD
+            Vectors of the items of the events, or what an encoder made of the events.
+        """
+        if self.scenario is not None:
+            event_BLD = event_BLD + self.scenario(events.scenario_BL)
         present_BL = events.item_BL > 0
         weight_BHL = self._weights(item_BD, event_BLD, events.pair_BLP, present_BL)
         outcome_BHO = weight_BHL @ events.outcome_BLO

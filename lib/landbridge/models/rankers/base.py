@@ -11,7 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from landbridge.models.encoder import Table
+from landbridge.models.histories import Histories
 from landbridge.models.initial import initialise
+from landbridge.models.noise import Noise
 from landbridge.models.rankers.inputs import Inputs
 from landbridge.models.rankers.layers import Drop
 from landbridge.models.rankers.questions import Questions
@@ -40,6 +43,13 @@ class PointRanker(nn.Module, ABC):
         known_B = questions.scenario_B < self.sizes.scenarios
         read_BK = self.read(hidden_BW, torch.where(known_B, questions.scenario_B, 0), drop)
         return torch.as_tensor(read_BK + wide_BK)
+
+    def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
+        """Return user_HD, what the encoder makes of the histories; the ranker has one."""
+        history, table = self.inputs.history, self.inputs.ids["item"]
+        assert history is not None, "sizes.encoder names none"
+        assert isinstance(table, Table)
+        return history.encoded(histories, table, noise)
 
     @abstractmethod
     def read(self, hidden_BW: Tensor, scenario_B: Tensor, drop: Drop | None) -> Tensor:

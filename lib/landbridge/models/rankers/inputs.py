@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from landbridge.models.encoder import Table
 from landbridge.models.rankers.attention import TargetAttention
+from landbridge.models.rankers.history import History
 from landbridge.models.rankers.layers import Drop
 from landbridge.models.rankers.questions import Questions
 from landbridge.models.rankers.sizes import RankerSizes
@@ -36,6 +37,10 @@ class Inputs(nn.Module):
         if self.past is not None:
             self.width += self.past.width + sizes.tastes
             self.straight = nn.Linear(self.past.heads * (sizes.outcomes + 1), sizes.tasks, bias=False)
+        self.history = History(sizes) if sizes.encoder else None
+        if self.history is not None:
+            self.width += 2 * dim
+            self.taste = nn.Linear(dim, sizes.tasks, bias=False)
         self.norm = nn.LayerNorm(self.width)
 
     def forward(self, questions: Questions, drop: Drop | None) -> tuple[Tensor, Tensor]:
@@ -58,12 +63,24 @@ class Inputs(nn.Module):
         if self.numbers is not None:
             parts.append(self.numbers(questions.number_BF))
         if self.past is not None:
-            assert questions.events is not None, "a ranker with a history needs the events"
-            read_BW = self.past(vectors["item"], questions.events, self.ids["item"])
-            wide_BK = wide_BK + self.straight(read_BW[:, : self.straight.in_features])
-            parts += [read_BW, questions.events.taste_BT]
+            read, straight_BK = self._read(vectors["item"], questions, drop)
+            parts, wide_BK = parts + read, wide_BK + straight_BK
         hidden_BW = self.norm(torch.cat(parts, dim=1))
         return hidden_BW if drop is None else drop(hidden_BW), wide_BK
+
+    def _read(self, item_BD: Tensor, questions: Questions, drop: Drop | None) -> tuple[list[Tensor], Tensor]:
+        """Return what the past says of the candidates, and its part of the logits that no tower changes."""
+        assert self.past is not None
+        events, table = questions.events, self.ids["item"]
+        assert events is not None, "a ranker with a history needs the events"
+        assert isinstance(table, Table)
+        if self.history is None:
+            read_BW = self.past(item_BD, table(events.item_BL), events)
+            return [read_BW, events.taste_BT], self.straight(read_BW[:, : self.straight.in_features])
+        user_BD, event_BLD = self.history(questions, table, drop)
+        read_BW, product_BD = self.past(item_BD, event_BLD, events), user_BD * item_BD
+        straight_BK = self.straight(read_BW[:, : self.straight.in_features]) + self.taste(product_BD)
+        return [read_BW, events.taste_BT, user_BD, product_BD], straight_BK
 
 
 class Bag(nn.Module):

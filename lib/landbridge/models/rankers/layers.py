@@ -6,9 +6,13 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from landbridge.models.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,10 @@ class Drop:
     def rows(self, value_BW: Tensor) -> Tensor:
         """Zero whole rows, which then look like an unknown id."""
         return self._masked(value_BW, (*value_BW.shape[:-1], 1))
+
+    def noise(self, key_H: NDArray[np.uint64]) -> Noise:
+        """Return the noise of this step for encoders, whose masks are told by the rows' keys."""
+        return Noise(key_H, int(torch.randint(2**31, (1,), generator=self.generator)), epoch=0, step=0)
 
     def _masked(self, value_BW: Tensor, shape: Sequence[int]) -> Tensor:
         if self.rate == 0.0:

@@ -11,12 +11,14 @@ from torch import Tensor
 class Events:
     """At most L events of the user of each row, none of which is the row itself; item 0 is padding.
 
-    `outcome_BLO` holds what came of each event, as residuals; `pair_BLP` what is known of the pair (candidate item,
-    event's item); `taste_BT` summarises all events of the user.
+    They stand as in `Histories`: oldest first, the newest at L - 1; of one moment those nearest to the candidate last.
+    `age_BL` is in days before the row; `outcome_BLO` holds what came of each event, as residuals; `pair_BLP` what is
+    known of the pair (candidate item, event's item); `taste_BT` summarises all events of the user.
     """
 
     item_BL: Tensor
     scenario_BL: Tensor
+    age_BL: Tensor
     outcome_BLO: Tensor
     pair_BLP: Tensor
     taste_BT: Tensor

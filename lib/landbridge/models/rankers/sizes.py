@@ -11,7 +11,9 @@ class RankerSizes:
     """Shapes. Every vocabulary size counts id 0, which is padding and the unknown.
 
     A vocabulary of size 1 knows nothing, so that the network has no table for it. `tasks` heads answer; the first is
-    the label. `outcomes`, `pairs` and `tastes` are the widths of `Events`, all zero where no history is read.
+    the label. `outcomes`, `pairs` and `tastes` are the widths of `Events`, all zero where no history is read; `encoder`
+    names what reads it beside the candidate's attention, empty where nothing does, with `recent` events of its
+    short-term part and `types` of events: an answer is the only one.
     """
 
     users: int
@@ -30,11 +32,20 @@ class RankerSizes:
     pairs: int = 0
     tastes: int = 0
     heads: int = 4
+    encoder: str = ""
+    layers: int = 1
+    recent: int = 10
+    types: int = 2
 
     @property
     def reads_history(self) -> bool:
         """Whether the network attends to the user's past events."""
         return self.outcomes > 0
+
+    @property
+    def user_features(self) -> int:
+        """Numbers that the encoder is told of user and scenario."""
+        return self.tastes
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

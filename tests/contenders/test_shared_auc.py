@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from tests.train.together import together
 
-from landbridge.evaluate.shared_auc import shared_auc
+from landbridge.contenders.pointwise.shared_auc import shared_auc
 from landbridge.train.launch import environment, horovod_found
 from landbridge.train.ranks import Alone
 
@@ -17,7 +17,7 @@ ROWS = 1000
 TWO_PROCESSES = """
 import sys
 import numpy as np
-from landbridge.evaluate.shared_auc import shared_auc
+from landbridge.contenders.pointwise.shared_auc import shared_auc
 from landbridge.train.ranks import HorovodRanks
 ranks = HorovodRanks()
 rows = np.load(sys.argv[1])

@@ -6,22 +6,16 @@ all that the statistic of Mann and Whitney needs. Equal scores count half.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+from landbridge.models.together import Together
 
 
-class Gathers(Protocol):
-    """Who shares the rows; `train.ranks.Ranks` is one."""
-
-    def gather(self, rows: Tensor) -> tuple[Tensor, int]:
-        """Return the rows [n, W] of all ranks below each other, and where the own begin."""
-
-
-def shared_auc(score_N: NDArray[np.floating[Any]], label_N: NDArray[np.generic], ranks: Gathers) -> float:
+def shared_auc(score_N: NDArray[np.floating[Any]], label_N: NDArray[np.generic], ranks: Together) -> float:
     """Return the AUC over the rows of all ranks, the same on each; NaN where all labels are equal.
 
     Parameters

@@ -9,19 +9,26 @@ ranks is the gradient of the whole. Memory grows with the square of the step's h
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from landbridge.config.science import Augment
+from landbridge.config.histories import Augment
 from landbridge.models.histories import Histories
 from landbridge.models.initial import mix, salt
 from landbridge.models.losses import contrastive
 from landbridge.models.noise import Noise
-from landbridge.models.retriever import Retriever
+from landbridge.models.together import Alone, Together
 from landbridge.models.views import view_of
-from landbridge.train.ranks import Alone, Ranks
+
+
+class Encodes(Protocol):
+    """A network with an encoder: the retriever, or a ranker."""
+
+    def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
+        """Return user_HD, what the encoder makes of the histories."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +37,26 @@ class Contrast:
 
     augment: Augment = field(default_factory=Augment)
     weight: float = 0.0
-    ranks: Ranks = field(default_factory=Alone)
+    ranks: Together = field(default_factory=Alone)
+
+    def loss_of(
+        self,
+        network: Encodes,
+        histories: Histories,
+        row_B: Tensor,
+        weight_B: Tensor,
+        seed: int,
+        epoch: int,
+        step: int,
+    ) -> Tensor:
+        """Return `loss` where example b of weight_B belongs to the history row_B; nothing where it weighs nothing."""
+        if self.weight == 0.0:
+            return torch.zeros(())
+        weight_H = torch.zeros(len(histories)).index_add_(0, row_B, weight_B)
+        return self.loss(network, histories, weight_H, seed, epoch, step)
 
     def loss(
-        self, network: Retriever, histories: Histories, weight_H: Tensor, seed: int, epoch: int, step: int
+        self, network: Encodes, histories: Histories, weight_H: Tensor, seed: int, epoch: int, step: int
     ) -> Tensor:
         """Return the weighted sum over this rank's histories; all ranks have to ask, also those without any.
 
@@ -51,7 +74,7 @@ class Contrast:
         return self.weight * (loss_N.sum() - loss_N.sum().detach() + loss_N[begin:end].sum().detach())
 
     def _encoded(
-        self, network: Retriever, histories: Histories, seed: int, epoch: int, step: int, number: int
+        self, network: Encodes, histories: Histories, seed: int, epoch: int, step: int, number: int
     ) -> Tensor:
         """Return user_HD of a view, under noise of its own."""
         with np.errstate(over="ignore"):
