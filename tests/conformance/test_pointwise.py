@@ -24,7 +24,9 @@ GROUPS = (
     "{suffix: pooled, kinds: [mmoe], encoder: pooled, contrastive: 0.1, "
     f"augment: {{crop: 0.3, mask: 0.3, reorder: 0.5, share: 0.3}}, {READING}}}",
 )
-CONFIG = config_of(f"pointwise.contenders.networks=[{', '.join(GROUPS)}]")
+CONFIG = config_of(
+    f"pointwise.contenders.networks=[{', '.join(GROUPS)}]", "features.scenario=[size, items, users]"
+)
 CONTENDERS = {one.name: one for one in all_pointwise(CONFIG)}
 TABLE = table_of()
 

@@ -16,7 +16,7 @@ from landbridge.models.rankers.questions import Events, Questions
 
 PLAIN = RankerSizes(
     users=40, items=30, scenarios=5, tags=6, categories=(4, 3), numbers=2, dim=8, hidden=(16,), tower=(8,),
-    experts=3, dropout=0.0, tasks=2,
+    experts=3, dropout=0.0, tasks=2, features=2,
 )  # fmt: skip
 PAST = RankerSizes(**{**vars(PLAIN), "outcomes": 2, "pairs": 3, "tastes": 4, "heads": 2})
 ENCODED = {name: RankerSizes(**{**vars(PAST), "encoder": name, "recent": 3}) for name in ENCODERS}
@@ -66,7 +66,7 @@ def questions(sizes, rows=64, seed=0, scenarios=None):
     category_BC = torch.stack([ids(size, rows) for size in sizes.categories], dim=1)
     return Questions(
         ids(sizes.users, rows), ids(sizes.items, rows), scenario_B, number_BF, category_BC,
-        ids(sizes.tags, tags.sum()), torch.from_numpy(start), events,
+        ids(sizes.tags, tags.sum()), torch.from_numpy(start), normal(rows, sizes.features), events,
     )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def part(given, index):
         events = Events(*(value[index] for value in vars(events).values()))
     return Questions(
         given.user_B[index], given.item_B[index], given.scenario_B[index], given.number_BF[index],
-        given.category_BC[index], torch.cat(spans), start, events,
+        given.category_BC[index], torch.cat(spans), start, given.feature_BG[index], events,
     )  # fmt: skip
 
 

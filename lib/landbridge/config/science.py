@@ -36,7 +36,8 @@ class Features(Node):
     scenario: list[Literal["size", "items", "users"]] = Field(
         default_factory=list,
         description="What the networks see of the scenario that is asked about, as of the day before: how many events, "
-        "items and users it has; mean and spread of the features `item`, and of `user`, in it.",
+        "items and users it has; mean and spread of the features `item`, and of `user`, in it. Of a pointwise task: of "
+        "the training rows, with the numbers for items and how many rows users have.",
     )
 
 

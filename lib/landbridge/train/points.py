@@ -177,6 +177,9 @@ FINETUNE = Step(
     "finetune",
     ("examples", "subjects"),
     (),
-    ("pointwise", "transfer", "ranker", "scores", "split", "seed", "days", "train.launcher", "train.processes"),
+    (
+        *("pointwise", "features.scenario", "transfer", "ranker", "scores", "split", "seed", "days"),
+        *("train.launcher", "train.processes"),
+    ),
     finetune,
 )

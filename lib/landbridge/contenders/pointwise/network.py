@@ -43,7 +43,7 @@ class PointNetworkFitted(PointFitted):
     def save(self, folder: Path) -> None:
         """Write the ranker (safetensors, JSON), known.npz, network.json, and past.npz where there is a history."""
         save_ranker(self.ranker, folder)
-        np.savez(folder / "known.npz", user=self.known.user_U, item=self.known.item_I)
+        self.known.save(folder / "known.npz")
         facts = {"as_scenario": self.as_scenario, "heldout_auc": list(self.heldout_auc)}
         (folder / "network.json").write_text(json.dumps(facts), encoding="utf-8")
         if self.past is not None:
@@ -53,8 +53,7 @@ class PointNetworkFitted(PointFitted):
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         facts = json.loads((folder / "network.json").read_text(encoding="utf-8"))
-        with np.load(folder / "known.npz", allow_pickle=False) as saved:
-            known = Known(saved["user"], saved["item"])
+        known = Known.load(folder / "known.npz")
         past = Past.load(folder / "past.npz") if (folder / "past.npz").exists() else None
         return cls(read_ranker(folder), known, past, facts["as_scenario"], tuple(facts["heldout_auc"]))
 
@@ -68,7 +67,7 @@ class PointNetwork(PointContender):
     """
 
     seeded = True
-    sections = ("pointwise.contenders.networks", "transfer")
+    sections = ("pointwise.contenders.networks", "transfer", "features.scenario")
 
     def __init__(self, kind: str, strategy: Crossing, settings: RankerSettings) -> None:
         self.ranker_kind, self.settings = kind, settings
@@ -102,7 +101,7 @@ class PointNetwork(PointContender):
         source = view.config.transfer.source
         if self.strategy in ("joint", "target_only"):
             held_out = None if view.held_out is None else view.own(view.held_out)
-            return self._fresh(view.own(view.rows), held_out, view.seed, None)
+            return self._fresh(view, view.own(view.rows), held_out, None)
         if self.strategy == "zero_shot":
             return self._of_source(view)
         begun, rows = self._of_source(view), view.own(view.rows)
@@ -110,7 +109,7 @@ class PointNetwork(PointContender):
         ranker = new_ranker(self.ranker_kind, begun.ranker.sizes, view.seed)
         ranker.load_state_dict(begun.ranker.state_dict())
         held_out = None if view.held_out is None else view.own(view.held_out)
-        return self._fitted(ranker, rows, both, held_out, view.seed, begun.as_scenario, continued=True)
+        return self._fitted(view, ranker, rows, both, held_out, begun.as_scenario, continued=True)
 
     def _of_source(self, view: PointView) -> PointNetworkFitted:
         """The source's fit, made once for all targets of the same rows and seed."""
@@ -119,34 +118,36 @@ class PointNetwork(PointContender):
             return kept[2]
         source = view.config.transfer.source
         held_out = None if view.held_out is None else view.held_out.of_scenario(source)
-        fitted = self._fresh(view.rows.of_scenario(source), held_out, view.seed, view.rows.coding.scenario(source))
+        fitted = self._fresh(view, view.rows.of_scenario(source), held_out, view.rows.coding.scenario(source))
         self._source = (weakref.ref(view.rows), view.seed, fitted)
         return fitted
 
-    def _fresh(self, rows: Rows, held_out: Rows | None, seed: int, as_scenario: int | None) -> PointNetworkFitted:
+    def _fresh(
+        self, view: PointView, rows: Rows, held_out: Rows | None, as_scenario: int | None
+    ) -> PointNetworkFitted:
         # A continued network needs a table of every user that one of its scenarios knows, and so all have them alike.
-        sizes = _sizes(rows.coding, Known.fit(rows, self.settings.user_rows), self.settings, _outcomes(rows))
-        ranker = new_ranker(self.ranker_kind, sizes, seed)
+        known = Known.fit(rows, self.settings.user_rows, view.config.features.scenario)
+        ranker = new_ranker(self.ranker_kind, _sizes(rows.coding, known, self.settings, _outcomes(rows)), view.seed)
         _standardise(ranker, rows)
-        return self._fitted(ranker, rows, rows, held_out, seed, as_scenario, continued=False)
+        return self._fitted(view, ranker, rows, rows, held_out, as_scenario, continued=False)
 
     def _fitted(
         self,
+        view: PointView,
         ranker: PointRanker,
         rows: Rows,
         seen: Rows,
         held_out: Rows | None,
-        seed: int,
         as_scenario: int | None,
         continued: bool,
     ) -> PointNetworkFitted:
         """Fit the ranker on `rows`, with the past and the known ids of `seen`."""
         given = self.settings
-        known = Known.fit(seen, given.user_rows)
+        known = Known.fit(seen, given.user_rows, view.config.features.scenario)
         past = Past.fit(seen, given.history, given.across, given.neighbours, given.shrink) if given.history else None
         train = Prepared.of(rows, known, past, as_scenario)
         judged = None if held_out is None or not len(held_out) else Prepared.of(held_out, known, past, as_scenario)
-        drawn = int(salt(seed, self.name, "continued" if continued else "fresh") >> np.uint64(33))
+        drawn = int(salt(view.seed, self.name, "continued" if continued else "fresh") >> np.uint64(33))
         found = fit_ranker(ranker, train, judged, given, drawn, continued)
         return PointNetworkFitted(ranker, known, past, as_scenario, tuple(found))
 
@@ -182,6 +183,7 @@ def _sizes(coding: Coding, known: Known, given: RankerSettings, outcomes: int) -
         encoder=given.encoder or "",
         layers=given.layers,
         recent=given.recent,
+        features=known.scenarios.width,
         **past,
     )
 

@@ -69,7 +69,7 @@ class PooledNetworks(PointContender):
     crosses = True
     pooled = True
     seeded = True
-    sections = ("pointwise.contenders.networks",)
+    sections = ("pointwise.contenders.networks", "features.scenario")
 
     @property
     def name(self) -> str:  # type: ignore[override]

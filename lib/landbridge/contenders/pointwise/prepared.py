@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,23 +13,38 @@ from numpy.typing import NDArray
 
 from landbridge.feed.past import Beside, Past
 from landbridge.feed.rows import Rows
+from landbridge.feed.scenario_rows import ScenarioRows
 from landbridge.models.rankers.questions import Events, Questions
 
 
 @dataclass(frozen=True)
 class Known:
-    """Which ids a ranker has an embedding of; the others are unknown to it, though another contender may know them."""
+    """Which ids a ranker has an embedding of; the others are unknown to it, though another contender may know them.
+
+    And what it knows of scenarios beside their ids.
+    """
 
     user_U: NDArray[np.bool_]
     item_I: NDArray[np.bool_]
+    scenarios: ScenarioRows
 
     @classmethod
-    def fit(cls, rows: Rows, user_rows: int) -> Known:
-        """Return the users with at least so many rows, and the items that have one."""
+    def fit(cls, rows: Rows, user_rows: int, scenario: Sequence[str] = ()) -> Known:
+        """Return the users with at least so many rows, the items that have one, and the features of scenarios."""
         users = np.bincount(rows.user_N, minlength=rows.coding.size("user")) >= user_rows
         items = np.bincount(rows.item_N, minlength=rows.coding.size("item")) > 0
         users[0] = items[0] = False
-        return cls(users, items)
+        return cls(users, items, ScenarioRows.fit(rows, scenario))
+
+    def save(self, file: Path) -> None:
+        """Write one ``.npz``."""
+        np.savez(file, user=self.user_U, item=self.item_I, scenario=self.scenarios.feature_SF)
+
+    @classmethod
+    def load(cls, file: Path) -> Known:
+        """Read what `save` wrote."""
+        with np.load(file, allow_pickle=False) as saved:
+            return cls(saved["user"], saved["item"], ScenarioRows(saved["scenario"]))
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,7 @@ class Prepared:
     user_N: NDArray[np.int64]
     item_N: NDArray[np.int64]
     scenario_N: NDArray[np.int64]
+    feature_NG: NDArray[np.float32]
     past: Past | None
     beside: Beside | None
 
@@ -50,6 +68,7 @@ class Prepared:
             np.where(known.user_U[rows.user_N], rows.user_N, 0).astype(np.int64),
             np.where(known.item_I[rows.item_N], rows.item_N, 0).astype(np.int64),
             scenario_N.astype(np.int64),
+            known.scenarios.of(scenario_N.astype(np.int64)),
             past,
             None if past is None else past.beside(rows),
         )
@@ -68,6 +87,7 @@ class Prepared:
             torch.from_numpy(self.rows.category_NC[index_B].astype(np.int64)),
             torch.from_numpy(tags.indices.astype(np.int64)),
             torch.from_numpy(tags.indptr[:-1].astype(np.int64)),
+            torch.from_numpy(self.feature_NG[index_B]),
             self._events(index_B),
         )
 

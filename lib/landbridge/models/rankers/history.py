@@ -48,7 +48,7 @@ def histories_of(questions: Questions) -> Histories:
         (events.item_BL > 0).long(),
         events.outcome_BLO[..., -1],
         events.age_BL,
-        events.taste_BT,
+        torch.cat([events.taste_BT, questions.feature_BG], dim=1),
         questions.scenario_B,
     )
 

@@ -33,7 +33,8 @@ class Inputs(nn.Module):
         self.past = TargetAttention(sizes) if sizes.reads_history else None
         self.match = nn.Linear(dim, sizes.tasks, bias=False) if {"user", "item"} <= set(self.ids) else None
         places = len(self.ids) + len(self.categories) + (self.tags is not None) + (self.numbers is not None)
-        self.width = dim * (places + (self.match is not None))
+        self.told = sizes.features if with_scenario else 0
+        self.width = dim * (places + (self.match is not None)) + self.told
         if self.past is not None:
             self.width += self.past.width + sizes.tastes
             self.straight = nn.Linear(self.past.heads * (sizes.outcomes + 1), sizes.tasks, bias=False)
@@ -62,6 +63,8 @@ class Inputs(nn.Module):
             parts.append(self.tags(questions.tag_E, questions.start_B))
         if self.numbers is not None:
             parts.append(self.numbers(questions.number_BF))
+        if self.told:
+            parts.append(questions.feature_BG)
         if self.past is not None:
             read, straight_BK = self._read(vectors["item"], questions, drop)
             parts, wide_BK = parts + read, wide_BK + straight_BK

@@ -28,7 +28,8 @@ class Events:
 class Questions:
     """B rows. Ids are int64 and 0 is unknown; a number that is missing is NaN.
 
-    `tag_E` are the tags of all rows one after another, and `start_B` says where those of each row begin.
+    `tag_E` are the tags of all rows one after another, and `start_B` says where those of each row begin; `feature_BG`
+    says what the row's scenario is.
     """
 
     user_B: Tensor
@@ -38,6 +39,7 @@ class Questions:
     category_BC: Tensor
     tag_E: Tensor
     start_B: Tensor
+    feature_BG: Tensor
     events: Events | None = None
 
     def __len__(self) -> int:

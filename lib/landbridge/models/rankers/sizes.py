@@ -13,7 +13,7 @@ class RankerSizes:
     A vocabulary of size 1 knows nothing, so that the network has no table for it. `tasks` heads answer; the first is
     the label. `outcomes`, `pairs` and `tastes` are the widths of `Events`, all zero where no history is read; `encoder`
     names what reads it beside the candidate's attention, empty where nothing does, with `recent` events of its
-    short-term part and `types` of events: an answer is the only one.
+    short-term part and `types` of events: an answer is the only one. `features` are those of the scenario.
     """
 
     users: int
@@ -36,6 +36,7 @@ class RankerSizes:
     layers: int = 1
     recent: int = 10
     types: int = 2
+    features: int = 0
 
     @property
     def reads_history(self) -> bool:
@@ -45,7 +46,7 @@ class RankerSizes:
     @property
     def user_features(self) -> int:
         """Numbers that the encoder is told of user and scenario."""
-        return self.tastes
+        return self.tastes + self.features
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
