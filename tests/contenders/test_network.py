@@ -19,6 +19,7 @@ from landbridge.contenders.pointwise.steps import fit_ranker, probabilities
 from landbridge.errors import TrainError
 from landbridge.feed.past import Past
 from landbridge.feed.rows import Coding, Rows
+from landbridge.models.encoders import ENCODERS
 from landbridge.models.rankers import new_ranker
 from landbridge.models.rankers.history import histories_of
 
@@ -27,6 +28,8 @@ TABLE = table_of(3000)
 PARTS = {part: TABLE.filter(pc.equal(TABLE["part"], part)) for part in ("train", "validation", "test")}
 CODING = Coding.fit(PARTS["train"], NUMBERS, CATEGORIES, SCENARIOS)
 TRAIN, HELD_OUT, TEST = (Rows.of(PARTS[part], CODING) for part in ("train", "validation", "test"))
+# Enough rows of every item that one answer moves an item's level by little.
+MANY = Rows.of(many := table_of(10_000, users=500), Coding.fit(many, NUMBERS, CATEGORIES, SCENARIOS))
 SMALL = RankerSettings(dim=8, hidden=[16], tower=[8], experts=2, batch=256, epochs=4, learning_rate=0.01)
 PAST = SMALL.model_copy(update={"history": 6, "heads": 2, "tasks": ("label", "value"), "neighbours": 30})
 READ = PAST.model_copy(update={"encoder": "attention", "recent": 3})
@@ -126,25 +129,35 @@ def test_events_stand_oldest_first_and_of_one_moment_the_nearest_last():
         assert ((age[there] > 0) == (rows is timed)).all()
 
 
-def test_no_row_is_told_its_own_answer_by_an_encoder():
-    """Turned over, an answer changes what is encoded of the user's other rows, and next to nothing of its own."""
-    ranker = fit("shared", settings=READ).ranker
+@pytest.fixture(scope="module")
+def turned():
+    """Of two rows: which of their user's rows each is, and what stands beside these before and after it is turned."""
 
-    def users(rows):
+    def beside(rows, some):
         past = Past.fit(rows, 6, True, 30, 3.0)
-        questions = Prepared.of(rows, Known.fit(rows, 2), past, None).batch(np.arange(len(rows)))
-        with torch.no_grad():
-            return ranker.encoded(histories_of(questions)).numpy()
+        prepared = Prepared.of(rows.take(some), Known.fit(rows, 2), past, None)
+        return histories_of(prepared.batch(np.arange(len(some))))
 
-    before = users(TRAIN)
-    for row in (3, 500, 1700):
-        turned = np.arange(len(TRAIN)) == row
-        label, value = (np.where(turned, most - was, was).astype(np.float32)
-                        for most, was in ((1, TRAIN.label_N), (11, TRAIN.value_N)))  # fmt: skip
-        moved = np.abs(users(replace(TRAIN, label_N=label, value_N=value)) - before).max(axis=1)
-        others = (TRAIN.user_N == TRAIN.user_N[row]) & ~turned
-        assert moved[row] < 0.1 * moved[others].max()
-        assert moved[others].max() > 0.01
+    found = []
+    for row in (3, 1700):
+        some, here = np.flatnonzero(MANY.user_N == MANY.user_N[row]), np.arange(len(MANY)) == row
+        label, value = (np.where(here, most - was, was).astype(np.float32)
+                        for most, was in ((1, MANY.label_N), (11, MANY.value_N)))  # fmt: skip
+        other = replace(MANY, label_N=label, value_N=value)
+        found.append((some == row, beside(MANY, some), beside(other, some)))
+    return found
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_no_row_is_told_its_own_answer_by_an_encoder(encoder, turned):
+    """Turned over, an answer changes what is encoded of the user's other rows, and next to nothing of its own."""
+    sizes = replace(fit("shared", settings=PAST).ranker.sizes, items=MANY.coding.size("item"), encoder=encoder)
+    ranker = new_ranker("shared", sizes, 0)
+    for own, before, after in turned:
+        with torch.no_grad():
+            moved = (ranker.encoded(after) - ranker.encoded(before)).abs().amax(1).numpy()
+        assert moved[own] < 0.02 * moved[~own].max()
+        assert moved[~own].max() > 0.02
 
 
 def test_the_contrastive_loss_and_the_views_change_what_is_learned():
