@@ -28,8 +28,8 @@ quick: ## the same on 60 days in one process, without Horovod: under three minut
 test: setup ## run the tests, but for the long lane, in WORKERS processes
 	@OMP_NUM_THREADS=1 $(bin)/python -m pytest tests --ignore=tests/system -m "not system" -n $(WORKERS) --dist loadfile
 
-test-system: setup-s3 ## run the long lane: real processes, some of them killed
-	@$(bin)/python -m pytest tests/system
+test-system: setup-s3 ## run the long lane: real processes, some of them killed, and what takes a minute
+	@$(bin)/python -m pytest tests -m system
 
 check: setup ## ruff, mypy --strict and the import linter
 	$(bin)/ruff check lib jobs tests deploy .ci

@@ -69,6 +69,7 @@ def test_a_plain_spark_submit_writes_and_reads_delta(tmp_path):
     assert "rows: 25 local[1]" in submit(tmp_path, "--master", "local[1]")
 
 
+@pytest.mark.system
 def test_the_local_cluster_starts_runs_a_job_and_stops(tmp_path):
     cluster = str(DEPLOY / "local_cluster.sh")
     if not (ROOT / ".venv").exists():

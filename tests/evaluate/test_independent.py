@@ -53,6 +53,7 @@ def night(tmp_path_factory, spark):
     return made
 
 
+@pytest.mark.system
 @pytest.mark.timeout(900)
 def test_simple_contenders_reach_what_numpy_says(night):
     days = days_of(night.config, DS)

@@ -84,6 +84,7 @@ def test_a_wrong_configuration_is_exit_code_2_and_one_sentence() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.system
 def test_a_submitted_job_prints_its_own_lines_only_and_spark_speaks_to_a_file(tmp_path: Path) -> None:
     text = "\n".join(",".join(map(str, row)) for row in [HEADER, *lines(MONDAY)])
     (tmp_path / f"{MONDAY}.csv.gz").write_bytes(gzip.compress(text.encode()))
