@@ -35,3 +35,9 @@ def test_no_window_is_judged_by_a_fit_that_knows_its_days(ds: dt.date) -> None:
 def test_a_short_look_begins_later() -> None:
     quick = CONFIG.model_copy(update={"days": 60})
     assert days_of(quick, DS).first == dt.date(2011, 10, 2)
+
+
+def test_declared_parts_stand_in_place_of_days() -> None:
+    parts = CONFIG.model_copy(update={"split": CONFIG.split.model_copy(update={"part": "'train'"})})
+    assert {days_of(parts, DS).until(fit) for fit in FITS} == {DS}
+    assert [(window.split, window.fit) for window in windows_of(parts, DS)] == [("validation", "A"), ("test", "B")]

@@ -19,7 +19,6 @@ from landbridge.errors import ConfigError, DataError
 from landbridge.featurize.step import FEATURIZE
 from landbridge.feed.rows import Coding, Rows
 from landbridge.lake.lake import Lake
-from landbridge.pipeline.nightly import nightly
 
 Make = Callable[..., Snapshot]
 REPOSITORY = Path(__file__).parents[2]
@@ -150,10 +149,3 @@ def test_the_configuration_of_a_set_fits_its_files(
     config = load(REPOSITORY / "conf" / f"{name}.yaml", "local", [f"root={tmp_path}"])
     assert "500 rows" in check(config, spark, rows=500)[0]
     assert not Lake(config).exists("events")
-
-
-def test_a_night_of_lists_with_declared_parts_is_refused_before_anything_runs(make: Make) -> None:
-    small = make(pointwise=None)
-    with pytest.raises(ConfigError, match=r"ratings makes lists and declares its parts .* pretrain divides lists by"):
-        nightly(small.config, DS, small.said.append)
-    assert not Path(small.config.root).exists()

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import copy
+import datetime as dt
+import io
+import re
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from pyspark.sql import SparkSession
+from rich.console import Console, RenderableType
 from tests.points import table_of
 from tests.snapshots import DS, Snapshot
 
 from landbridge.contenders.folder import find_fitted
+from landbridge.contenders.point_bundle import build_points
 from landbridge.errors import AuditError, ConfigError, DataError
 from landbridge.pipeline.nightly import nightly
+from landbridge.pipeline.rollback import rollback
 from landbridge.pipeline.steps import NAMES
 from landbridge.recommend.point_audit import audit_scores
+from landbridge.report.point_diff import diff_points, moved_scores
+from landbridge.report.point_show import show_points
 from landbridge.report.summary import summary
+from landbridge.tracking import registry
+from landbridge.tracking.run import Tracker
 from landbridge.tracking.server import address
 from landbridge.train.points import PRETRAIN
 
@@ -63,6 +76,12 @@ class Done:
     log: Snapshot
     first: list[str]
     second: list[str] = field(default_factory=list)
+
+
+def text_of(shown: RenderableType) -> str:
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(shown)
+    return console.export_text()
 
 
 def lines() -> list[str]:
@@ -124,11 +143,7 @@ def test_the_page_and_the_summary_tell_what_is_published_and_why(done: Done) -> 
     for said in ("Tonight's scores", "Subjects scored", "big", "PR-AUC", "validation rows"):
         assert said.replace("'", "&#39;") in page or said in page
     assert "Users with a list" not in page
-    from rich.console import Console
-
-    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    console.print(summary(done.log.night(DS), {"clean": 1.0}, {}))
-    text = console.export_text()
+    text = text_of(summary(done.log.night(DS), {"clean": 1.0}, {}))
     count = len(done.log.rows("scores"))
     assert f"{count} subjects have a score in 3 scenarios" in text
     assert "AUC, test" in text
@@ -155,6 +170,96 @@ def test_the_audit_stops_what_is_not_right(done: Done, spark: SparkSession) -> N
         assert said in str(error.value)
     good = made.where("subject_id = 'd'")
     assert audit_scores(good, good, DS) == {"s": 1}
+
+
+@pytest.fixture(scope="module")
+def twin(done: Done, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """A copy of the night, with a version 2 in which every scenario publishes its constant, and 3, which knows one."""
+    log, root = copy.copy(done.log), tmp_path_factory.mktemp("twin") / "var"
+    shutil.copytree(done.log.config.root, root)
+    log.config = done.log.config.model_copy(update={"root": str(root)})
+    night = replace(log.night(DS), run_id=Tracker.open(log.config, DS, print).run_id)
+    for version, names in (("2", ("big", "middle", "small")), ("3", ("big",))):
+        folder = night.models / version / "bundle"
+        build_points(night.models, dict.fromkeys(names, "constant"), log.lake, DS, folder)
+        assert registry.register(night, folder) == version
+    return log
+
+
+def test_an_earlier_version_is_published_again_for_one_scenario_or_for_all(done: Done, twin: Snapshot) -> None:
+    first = {(row["scenario"], row["subject_id"]): row for row in done.log.rows("scores")}
+
+    def back(version: str, scenario: str | None = None) -> tuple[str, dict[Any, Any]]:
+        told = rollback(twin.config, version, scenario, lambda line: None)
+        return told, {(row["scenario"], row["subject_id"]): row for row in twin.rows("scores")}
+
+    told, rows = back("2", "small")
+    assert set(rows) == set(first)
+    small = {key for key in rows if key[0] == "small"}
+    assert {rows[key]["contender"] for key in small} == {"constant"}
+    assert len({rows[key]["score"] for key in small}) == 1
+    assert all(rows[key] == first[key] for key in set(rows) - small)
+    differ = sum(rows[key]["score"] != first[key]["score"] for key in small)
+    assert told == (
+        "models:/loans@champion is version 4: small as in version 2, the others unchanged; "
+        f"{differ} of {len(small)} scores of small of {DS} differ from before"
+    )
+    again: list[str] = []
+    nightly(twin.config, DS, again.append, ("recommend",))
+    assert "it stands rolled back (small as in version 2), --from recommend publishes the night's own" in again[0]
+
+    told, rows = back("2")
+    assert {row["contender"] for row in rows.values()} == {"constant"}
+    assert {row["model_version"] for row in rows.values()} == {"2"}
+    with pytest.raises(AuditError, match=r"nothing is rolled back, .* middle: .* have no score"):
+        back("3")
+    assert {row["model_version"] for row in twin.rows("scores")} == {"2"}
+
+    told, rows = back("1")
+    assert {key: row["score"] for key, row in rows.items()} == {key: row["score"] for key, row in first.items()}
+    assert {row["model_version"] for row in rows.values()} == {"1"}
+
+
+def test_a_user_is_shown_with_his_answers_and_his_scores_and_no_answer_of_what_is_scored(done: Done) -> None:
+    scores = {(row["scenario"], row["subject_id"]): row for row in done.log.rows("scores")}
+    roles = {row["example_id"]: row for row in done.log.rows("subjects")}
+    examples = done.log.rows("examples")
+    user = next(row["user_id"] for row in examples if roles[row["example_id"]]["role"] == "score")
+    own = [row for row in examples if row["user_id"] == user]
+    asked = [roles[row["example_id"]] for row in own if roles[row["example_id"]]["role"] == "score"]
+    text = text_of(show_points(done.log.lake, user, DS))
+    assert f"{len(own) - len(asked)} rows with an answer, {len(asked)} scored" in text
+    past, tonight = text.split("Scored, highest first")
+    for row in asked:
+        assert row["subject_id"] not in past
+        line = next(line for line in tonight.splitlines() if line.startswith(row["subject_id"] + " "))
+        assert f"{scores[row['scenario'], row['subject_id']]['score']:.4f}" in line
+        assert "loans 1" in line
+    answers = re.findall(r"2020-01-01 .* ([01])$", past, re.M)
+    assert len(answers) == len(own) - len(asked)
+    with pytest.raises(DataError, match="the user 'nobody' has no row up to"):
+        show_points(done.log.lake, "nobody", DS)
+
+
+def test_two_nights_are_compared_by_their_scores(done: Done, twin: Snapshot) -> None:
+    tomorrow = DS + dt.timedelta(days=1)
+    today = twin.lake.read("scores", where=pc.field("ds") == DS)
+    half = pc.multiply(today["score"], 0.5)
+    later = today.set_column(today.column_names.index("score"), "score", half).slice(1)
+    later = later.set_column(0, "ds", pa.array([tomorrow] * later.num_rows)) if later.column_names[0] == "ds" else later
+    twin.lake.replace_day("scores", later, tomorrow, "f")
+    moved = moved_scores(twin.lake, DS, tomorrow)
+    assert sum(one.before - one.both for one in moved.values()) == 1
+    for scenario, one in moved.items():
+        scored = today.filter(pc.equal(today["scenario"], scenario))["score"].to_numpy()
+        assert one.before == len(scored)
+        assert one.sum_before == pytest.approx(scored.sum())
+        assert one.changed == pytest.approx(one.sum_after)
+    text = text_of(diff_points(twin.lake, DS, tomorrow))
+    assert f"{DS} → {tomorrow}" in text
+    assert re.search(r"^big +\d+ +\d+ ", text, re.M)
+    with pytest.raises(DataError, match="nothing was published for 2019-01-01; the last days in scores"):
+        diff_points(twin.lake, dt.date(2019, 1, 1), DS)
 
 
 def test_roles_that_are_none_or_missing_stop_the_night_with_a_sentence(done: Done) -> None:

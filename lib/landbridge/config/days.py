@@ -15,7 +15,10 @@ FITS: tuple[Fit, ...] = ("A", "B", "C")
 
 @dataclass(frozen=True)
 class Window:
-    """Days after `since` up to and with `until`, judged by a fit that knows nothing after its own last day."""
+    """Days after `since` up to and with `until`, judged by a fit that knows nothing after its own last day.
+
+    Where the split declares parts it is the part `split`, of whatever day, judged by a fit that knows the parts before.
+    """
 
     split: Literal["validation", "test"]
     index: int
@@ -26,7 +29,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Days:
-    """The days of one night. A fit knows the days up to and with `until(fit)`."""
+    """The days of one night. A fit knows the days up to and with `until(fit)`; all of them where parts are declared."""
 
     first: dt.date
     train_until: dt.date
@@ -54,13 +57,17 @@ def days_of(config: Config, ds: dt.date) -> Days:
         )
     if config.days is not None:
         first = max(first, ds - dt.timedelta(days=config.days - 1))
+    if config.split.part is not None:
+        return Days(first, ds, ds, ds)
     validation_until = ds - dt.timedelta(days=config.split.test_days)
     train_until = validation_until - dt.timedelta(days=config.split.validation_days)
     return Days(first, train_until, validation_until, ds)
 
 
 def windows_of(config: Config, ds: dt.date) -> list[Window]:
-    """Return the validation windows in order, then the test window."""
+    """Return the validation windows in order, then the test window; where parts are declared, each is one part."""
+    if config.split.part is not None:
+        return [Window("validation", 0, "A", ds, ds), Window("test", 0, "B", ds, ds)]
     days = days_of(config, ds)
     length = dt.timedelta(days=config.split.validation_days // config.guard.windows)
     starts = [days.train_until + index * length for index in range(config.guard.windows)]

@@ -44,7 +44,8 @@ class Split(Node):
 
     part: Sql | None = Field(
         None,
-        description="Instead of days, over an event: 'train', 'validation' or 'test', or the number of a fold as text.",
+        description="Instead of days, over an event: 'train', 'validation' or 'test', or the number of a fold as text. "
+        "A night of lists then fits no networks: they learn day by day.",
     )
     validation_days: int = Field(63, ge=1)
     test_days: int = Field(21, ge=1)
@@ -302,3 +303,6 @@ class Recommend(Node):
     pool: int = Field(200, ge=1)
     audience: Sql = "array_contains(scenarios, scenario)"
     catalogue: Sql = "events > 0"
+    contenders: list[str] | None = Field(
+        None, min_length=1, description="Which simple contenders compete in a night; all when left out."
+    )

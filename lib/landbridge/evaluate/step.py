@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from landbridge.config.days import windows_of
+from landbridge.config.days import Window, windows_of
 from landbridge.config.schema import Config
 from landbridge.contenders.base import ALL, Fitted
 from landbridge.contenders.bundle import Route, build
@@ -21,11 +21,12 @@ from landbridge.evaluate.gains import Trial
 from landbridge.evaluate.guard import Decision, decide
 from landbridge.evaluate.judge import Judged, judge
 from landbridge.evaluate.metrics import at, ranking_names
+from landbridge.evaluate.part_windows import units_of_part
 from landbridge.evaluate.plot import plot
 from landbridge.evaluate.table import ALL_WINDOWS, Row, arrow_rows, rows_of
 from landbridge.evaluate.units import Units, units_of
 from landbridge.feed.assemble import Assembler
-from landbridge.feed.interactions import Interactions
+from landbridge.feed.learned import FitRows
 from landbridge.step import Night, Outcome, Step
 from landbridge.tracking.registry import register
 
@@ -84,19 +85,26 @@ def judge_all(night: Night, scenarios: Sequence[str]) -> list[Judged]:
     """Judge every fitted contender of fits A and B on the windows that are theirs."""
     config = night.config
     assembler = Assembler.load(night.models / "assembler")
-    interactions = Interactions.read(night.lake, assembler.vocabulary, night.ds)
+    rows = FitRows(night.lake, assembler.vocabulary, night.ds)
     judged: list[Judged] = []
     pooled: dict[Path, Fitted] = {}
     for window in windows_of(config, night.ds):
-        units = units_of(night.lake, interactions, assembler, window, scenarios, config.evaluate.users)
+        units = _units_in(window, rows, assembler, scenarios, config)
         for one in units:
             judged += _judge_units(night.models, one, config, pooled)
         counted = sum(len(one) for one in units)
-        night.say(
-            f"{window.split} window {window.index}, days after {window.since} until {window.until}: "
-            f"{counted} users judged in {len(units)} scenarios"
-        )
+        which = f"window {window.index}, days after {window.since} until {window.until}"
+        told = which if config.split.part is None else "part"
+        night.say(f"{window.split} {told}: {counted} users judged in {len(units)} scenarios")
     return judged
+
+
+def _units_in(
+    window: Window, rows: FitRows, assembler: Assembler, scenarios: Sequence[str], config: Config
+) -> list[Units]:
+    if config.split.part is not None:
+        return units_of_part(rows, assembler, window, scenarios, config.evaluate.users)
+    return units_of(rows.lake, rows.whole, assembler, window, scenarios, config.evaluate.users)
 
 
 def _judge_units(models: Path, units: Units, config: Config, pooled: dict[Path, Fitted]) -> list[Judged]:

@@ -154,8 +154,8 @@ def backfill(place: Place, first: dt.date, last: dt.date, wait: float) -> None:
 def rollback(place: Place, version: str, scenario: str | None, wait: float) -> None:
     """Publish an earlier version of the model, for one scenario or for all.
 
-    The alias champion moves, and the newest published lists are made again with that version, in one commit; if they
-    break a rule of the table, neither changes. The nightly of that day leaves them as they are and says so
+    The alias champion moves, and the newest published lists or scores are made again with that version, in one commit;
+    if they break a rule of the table, neither changes. The nightly of that day leaves them as they are and says so
     (--from recommend publishes its own again); the next night publishes by the rule.
 
     \b
@@ -172,22 +172,23 @@ def rollback(place: Place, version: str, scenario: str | None, wait: float) -> N
 @cli.command()
 @placed
 @click.argument("user")
-@click.option("--ds", type=DAY, help="The day of the lists; the newest when left out.")
+@click.option("--ds", type=DAY, help="The day of the lists or scores; the newest when left out.")
 def show(place: Place, user: str, ds: dt.date | None) -> None:
-    """Print a user's history, candidates and list.
+    """Print a user's history, candidates and list; of a pointwise task the answers and tonight's scores.
 
     \b
     landbridge show 12583
     landbridge show __new__ --ds 2011-11-30
     """
     config = place.load()
-    flow.lists_only(config, "show")
     with _screen(config, config.folder / "logs" / "show.log") as console:
+        from landbridge.report.point_show import show_points
         from landbridge.report.show import show as show_user
 
         ds = ds or _newest(config)
         night = night_of(config, ds, _say(console))
-        console.print(show_user(night.lake, night.models, user, ds))
+        lists = config.pointwise is None
+        console.print(show_user(night.lake, night.models, user, ds) if lists else show_points(night.lake, user, ds))
 
 
 @cli.command()
@@ -201,10 +202,11 @@ def diff(place: Place, ds1: dt.date, ds2: dt.date) -> None:
     landbridge diff 2011-11-30 2011-12-01
     """
     config = place.load()
-    flow.lists_only(config, "diff")
     with _screen(config, config.folder / "logs" / "diff.log") as console:
-        from landbridge.report.diff import diff as diff_nights
+        from landbridge.report.diff import diff as diff_lists
+        from landbridge.report.point_diff import diff_points
 
+        diff_nights = diff_lists if config.pointwise is None else diff_points
         console.print(diff_nights(night_of(config, ds2, _say(console)).lake, ds1, ds2))
 
 
@@ -272,10 +274,10 @@ def _summary(console: Console, night: Night, seconds: dict[str, float], skipped:
 
 
 def _newest(config: Config) -> dt.date:
-    days = night_of(config, config.data.reader.first_day, print).lake.days("recommendations")
+    days = night_of(config, config.data.reader.first_day, print).lake.days(flow.table_of(config))
     if not days:
         raise LandbridgeError(
-            f"no lists are published in {config.root}/lake yet: run `landbridge nightly --ds DATE` first"
+            f"nothing is published in {config.root}/lake yet: run `landbridge nightly --ds DATE` first"
         )
     return days[-1]
 

@@ -53,12 +53,6 @@ def nightly(
             f"--ds {ds}: the first day with data is {config.data.reader.first_day} (data.reader.first_day)"
         )
     days_of(config, ds)
-    later = [name for name in wanted if name not in ("clean", "featurize")]
-    if config.pointwise is None and config.split.part is not None and later:
-        raise ConfigError(
-            f"{config.name} makes lists and declares its parts (split.part), and {later[0]} divides lists by days: "
-            f"run `landbridge featurize --ds {ds}` after `landbridge clean --ds {ds}`, then `landbridge study`"
-        )
     preflight(config)
     from landbridge.tracking.run import Tracker
 

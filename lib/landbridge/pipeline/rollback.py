@@ -1,4 +1,4 @@
-"""Publishes an earlier version again: alias and newest lists, of all scenarios or of one.
+"""Publishes an earlier version again: alias and newest lists or scores, of all scenarios or of one.
 
 For one scenario a version is registered that has the champion's other routes. The newest published day is scored
 again, audited, and committed as the step recommend does it; the ledger then says that this day is done and rolled
@@ -20,7 +20,7 @@ from landbridge.pipeline.fingerprint import fingerprint_of
 from landbridge.pipeline.ledger import Ledger
 from landbridge.pipeline.lock import locked
 from landbridge.pipeline.night import Decision, git_revision, night_of, run_step
-from landbridge.pipeline.steps import lists_only, load, steps_until
+from landbridge.pipeline.steps import load, steps_until, table_of
 from landbridge.step import Night, Outcome
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _ALL = ""
 """Stands for every scenario among those that are rolled back."""
+_MADE_FROM = {"recommendations": ("lists", "user_state"), "scores": ("scores", "subjects")}
+"""Of a published table: what a person calls its rows, and the table of the day that they are made from."""
 
 
 @dataclass(frozen=True)
@@ -57,22 +59,21 @@ def rollback(
     ConfigError
         There is no such version.
     LakeError
-        The version has no route for the scenario, or the newest lists cannot be made again.
+        The version has no route for the scenario, or the newest lists or scores cannot be made again.
     AuditError
-        The version's lists break a rule of the table; alias and table stay as they were.
+        What the version makes breaks a rule of the table; alias and table stay as they were.
     """
     from landbridge.tracking import registry
 
-    lists_only(config, "rollback")
     _check(config, version, scenario)
     night = night_of(config, config.data.reader.first_day, say)
     with locked(night.lake, wait), tempfile.TemporaryDirectory() as temporary:
         bundle = _bundle(config, version, scenario, Path(temporary), say)
         changed = f"models:/{config.name}@{registry.CHAMPION} is {bundle.says}"
-        days = night.lake.days("recommendations")
+        days = night.lake.days(table_of(config))
         if not days:
             registry.publish(config, bundle.version)
-            return f"{changed}; no lists are published yet"
+            return f"{changed}; no {_MADE_FROM[table_of(config)][0]} are published yet"
         return f"{changed}; {_again(night_of(config, days[-1], say), bundle)}"
 
 
@@ -117,15 +118,17 @@ def _with_route(config: Config, version: str, scenario: str, folder: Path, say: 
 
 
 def _again(night: Night, bundle: _Bundle) -> str:
-    """Run the step recommend of the night with another bundle than its own; return how the lists moved."""
+    """Run the step recommend of the night with another bundle than its own; return how the table moved."""
     from landbridge.recommend.compare import moved
     from landbridge.tracking.run import Tracker
 
-    if night.ds not in night.lake.days("user_state"):
-        raise LakeError(f"the lists of {night.ds} cannot be made again: user_state has no rows of that day any more")
-    before = night.lake.version("recommendations")
-    step = load("recommend")
-    fingerprint = fingerprint_of(step, steps_until("recommend"), night, Ledger(night.lake))
+    table = table_of(night.config)
+    rows, source = _MADE_FROM[table]
+    if night.ds not in night.lake.days(source):
+        raise LakeError(f"the {rows} of {night.ds} cannot be made again: {source} has no rows of that day any more")
+    before = night.lake.version(table)
+    step = load("recommend", night.config)
+    fingerprint = fingerprint_of(step, steps_until("recommend", night.config), night, Ledger(night.lake))
     night.say(f"scoring {night.ds} again with version {bundle.version}")
     tracker = Tracker.open(night.config, night.ds, night.say, tags={"git_revision": git_revision()})
     try:
@@ -139,15 +142,14 @@ def _again(night: Night, bundle: _Bundle) -> str:
         raise
     tracker.close()
     night.say(f"the nightly of {night.ds} leaves this as it is; the next night publishes by the rule again")
-    return _sentence(moved(night.spark_lake(), night.ds, before), bundle, night.ds)
+    return _sentence(moved(night.spark_lake(), table, night.ds, before), bundle, night.ds, rows)
 
 
 def _run(night: Night, bundle: _Bundle) -> Outcome:
     """Publish the bundle; what is known of scenarios whose rows stay is kept."""
-    from landbridge.recommend.publish import publish
     from landbridge.tracking import registry
 
-    outcome = publish(
+    outcome = _publisher(night.config)(
         night,
         bundle.folder,
         bundle.version,
@@ -159,12 +161,20 @@ def _run(night: Night, bundle: _Bundle) -> Outcome:
     before: Mapping[str, Any] = row.notes if row is not None else {}
     notes = dict(outcome.notes)
     if bundle.scenario is not None:
-        notes |= {name: {**before.get(name, {}), **notes[name]} for name in ("users", "short")}
+        counts = [name for name in ("users", "short", "subjects") if name in notes]
+        notes |= {name: {**before.get(name, {}), **notes[name]} for name in counts}
     own = str(judged.notes.get("model_version", "")) if judged is not None else ""
     standing = _standing(before.get("rollback", {}).get("to", {}), own, bundle)
     if standing:
         notes["rollback"] = {"to": standing, "says": _in_words(standing)}
     return Outcome(notes, outcome.metrics)
+
+
+def _publisher(config: Config) -> Callable[..., Outcome]:
+    """Return what scores, audits and commits a day with a bundle: lists, or probabilities."""
+    from landbridge.recommend import point_step, publish
+
+    return publish.publish if config.pointwise is None else point_step.publish
 
 
 def _standing(before: Mapping[str, str], own: str, bundle: _Bundle) -> dict[str, str]:
@@ -183,11 +193,11 @@ def _in_words(standing: Mapping[str, str]) -> str:
     )
 
 
-def _sentence(found: Mapping[str, Moved], bundle: _Bundle, ds: dt.date) -> str:
+def _sentence(found: Mapping[str, Moved], bundle: _Bundle, ds: dt.date, called: str) -> str:
     ours = {name: one for name, one in found.items() if bundle.scenario in (None, name)}
-    lists, differ = sum(one.lists for one in ours.values()), sum(one.differ for one in ours.values())
+    rows, differ = sum(one.rows for one in ours.values()), sum(one.differ for one in ours.values())
     where = "" if bundle.scenario is None else f" of {bundle.scenario}"
-    told = f"{differ:,} of {lists:,} lists{where} of {ds} differ from before"
+    told = f"{differ:,} of {rows:,} {called}{where} of {ds} differ from before"
     gone = {name: one.gone for name, one in ours.items() if one.gone}
     if gone:
         told += f"; gone, because version {bundle.version} makes none: " + ", ".join(

@@ -73,17 +73,6 @@ def since(name: str, steps: Sequence[Step]) -> frozenset[str]:
     return frozenset(names[names.index(name) :])
 
 
-def lists_only(config: Config, command: str) -> None:
-    """Refuse a command that knows the table of lists alone, where a night writes scores.
-
-    Raises
-    ------
-    ConfigError
-        The task is pointwise.
-    """
-    if config.pointwise is not None:
-        raise ConfigError(
-            f"{config.name} is pointwise, and {command} knows lists only; its scores are in the table scores: "
-            "`landbridge sql \"select * from scores order by score desc\"`, and what to do about a bad night is to "
-            "correct the data or scores.contenders and run the same nightly"
-        )
+def table_of(config: Config) -> str:
+    """Return the table that a night publishes."""
+    return "recommendations" if config.pointwise is None else "scores"

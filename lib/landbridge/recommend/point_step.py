@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from landbridge.feed.questions import SCORED
 from landbridge.lake.spark import SparkLake
 from landbridge.lake.staged import publish_day, staging
 from landbridge.recommend.point_audit import audit_scores
-from landbridge.recommend.stage import files_of, named, staged, within_reach
+from landbridge.recommend.stage import beside, files_of, named, staged, within_reach
 from landbridge.recommend.worker import folder_of
 from landbridge.step import Night, Outcome, Step
 from landbridge.tracking import registry
@@ -41,12 +41,14 @@ def recommend(night: Night) -> Outcome:
     bundle = night.models / "bundle"
     version = registry.version_of(night, bundle)
     try:
-        return publish_scores(night, bundle, version, lambda: registry.promote(night, bundle))
+        return publish(night, bundle, version, lambda: registry.promote(night, bundle))
     except AuditError as error:
         raise AuditError(f"{error}. Correct it and run the same command") from None
 
 
-def publish_scores(night: Night, bundle: Path, version: str, promote: Callable[[], None]) -> Outcome:
+def publish(
+    night: Night, bundle: Path, version: str, promote: Callable[[], None], scenarios: Sequence[str] | None = None
+) -> Outcome:
     """Replace the night's day of the table by what a bundle makes of it; return what was counted.
 
     Parameters
@@ -55,13 +57,26 @@ def publish_scores(night: Night, bundle: Path, version: str, promote: Callable[[
         The bundle's folder, and the version of the registry that the rows name.
     promote
         Called when the audit has passed, before the commit.
+    scenarios
+        Those whose scores are made anew, all other rows of the day stay; every one when left out.
+
+    Raises
+    ------
+    AuditError
+        If a rule of the table is broken, as by a bundle that lacks a scenario; nothing was promoted.
+    LakeError
+        If the files cannot be written, or the day cannot be committed.
     """
     lake = night.spark_lake()
     asked = asked_of(lake, night)
+    if scenarios is not None:
+        asked = asked.where(F.col("scenario").isin(list(scenarios)))
     night.lake.create(TABLE)
     folder = staging(night.lake, TABLE, night.ds, night.fingerprint)
-    made = staged(lake, TABLE, named(scored(asked, within_reach(lake, bundle)), night, version), folder)
-    counted = audit_scores(made, asked, night.ds)
+    rows = named(scored(asked, within_reach(lake, bundle)), night, version)
+    made = staged(lake, TABLE, rows if scenarios is None else beside(lake, TABLE, rows, night, scenarios), folder)
+    ours = made if scenarios is None else made.where(F.col("scenario").isin(list(scenarios)))
+    counted = audit_scores(ours, asked, night.ds)
     promote()
     publish_day(night.lake, TABLE, night.ds, folder, files_of(made, "subject_id"), night.fingerprint)
     total = sum(counted.values())

@@ -15,7 +15,7 @@ from landbridge.lake.staged import publish_day, staging
 from landbridge.recommend.audience import audience, with_unknown
 from landbridge.recommend.audit import Audited, audit
 from landbridge.recommend.score import scored
-from landbridge.recommend.stage import files_of, named, staged, within_reach
+from landbridge.recommend.stage import beside, files_of, named, staged, within_reach
 from landbridge.step import Night, Outcome
 
 TABLE = "recommendations"
@@ -49,19 +49,13 @@ def publish(
     night.lake.create(TABLE)
     folder = staging(night.lake, TABLE, night.ds, night.fingerprint)
     lists = named(scored(with_unknown(served, chosen), within_reach(lake, bundle)), night, version)
-    made = staged(lake, TABLE, lists if scenarios is None else _beside(lake, lists, night, chosen), folder)
+    made = staged(lake, TABLE, lists if scenarios is None else beside(lake, TABLE, lists, night, chosen), folder)
     ours = made if scenarios is None else made.where(F.col("scenario").isin(chosen))
     counted = audit(ours, served, _catalogue(lake, scorer, chosen), scorer.k, night.ds)
     promote()
     publish_day(night.lake, TABLE, night.ds, folder, files_of(made, "user_id"), night.fingerprint)
     _say(night, counted, scorer.k)
     return _outcome(counted, version)
-
-
-def _beside(lake: SparkLake, lists: DataFrame, night: Night, chosen: Sequence[str]) -> DataFrame:
-    """Return the lists and the day's rows of all other scenarios, as they are."""
-    day = lake.table(TABLE).where((F.col("ds") == F.lit(night.ds)) & ~F.col("scenario").isin(list(chosen)))
-    return day.select(lists.columns).sortWithinPartitions("scenario", "user_id").unionByName(lists)
 
 
 def _catalogue(lake: SparkLake, scorer: Scorer, scenarios: Sequence[str]) -> DataFrame:

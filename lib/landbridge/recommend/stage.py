@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from py4j.protocol import Py4JError
@@ -37,6 +38,13 @@ def named(rows: DataFrame, night: Night, version: str) -> DataFrame:
     """Return the rows with the columns that say which model and which run made them."""
     constants = {"model_name": night.config.name, "model_version": version, "run_id": night.run_id}
     return rows.select("*", *[F.lit(value).alias(name) for name, value in constants.items()])
+
+
+def beside(lake: SparkLake, name: str, rows: DataFrame, night: Night, scenarios: Sequence[str]) -> DataFrame:
+    """Return the rows, which are of some scenarios, and the table's rows of the day of all others, as they are."""
+    day = lake.table(name).where((F.col("ds") == F.lit(night.ds)) & ~F.col("scenario").isin(list(scenarios)))
+    key = lake.lake.contract(name).key[-1]
+    return day.select(rows.columns).sortWithinPartitions("scenario", key).unionByName(rows)
 
 
 def staged(lake: SparkLake, name: str, rows: DataFrame, folder: str) -> DataFrame:

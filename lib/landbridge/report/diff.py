@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -45,34 +46,73 @@ def diff(lake: Lake, ds1: dt.date, ds2: dt.date) -> RenderableType:
     DataError
         If one of the nights has published nothing.
     """
-    days = set(lake.days("recommendations"))
-    for ds in (ds1, ds2):
-        if ds not in days:
-            last = ", ".join(map(str, sorted(days)[-5:])) or "none"
-            raise DataError(f"nothing was published for {ds}; the last days with lists: {last}")
+    check_days(lake, "recommendations", ds1, ds2)
     moved = moves(lake, ds1, ds2)
     named = {item for one in moved.values() for items in (one.entered, one.left) for item, _ in _top(items)}
     titles = titles_of(lake, ds2, named)
     parts: list[RenderableType] = [
         Text(f"{ds1} → {ds2}", style="bold"),
-        _routes(lake, ds1, ds2),
-        _data(lake, ds1, ds2),
+        routes_table(lake, ds1, ds2),
+        data_table(lake, ds1, ds2),
         _lists(moved),
         _items(moved, titles),
     ]
     return Group(*[Padding(part, (0, 0, 1, 0)) for part in parts])
 
 
+def check_days(lake: Lake, table: str, *days: dt.date) -> None:
+    """Refuse days for which the table holds nothing.
+
+    Raises
+    ------
+    DataError
+        Naming the day, and the last ones that there are.
+    """
+    known = lake.days(table)
+    for ds in days:
+        if ds not in known:
+            last = ", ".join(map(str, known[-5:])) or "none"
+            raise DataError(f"nothing was published for {ds}; the last days in {table}: {last}")
+
+
 def moves(lake: Lake, ds1: dt.date, ds2: dt.date) -> dict[str, Moved]:
-    """Return how the lists of each scenario moved, a shard of the users at a time, so that memory stays flat."""
+    """Return how the lists of each scenario moved."""
     found: dict[str, Moved] = defaultdict(Moved)
-    rows = sum(int(count) for count in _row_counts(lake))
+    known = pc.field("user_id") != NEW_USER
+    for scenario, before, after in pairs(lake, "recommendations", "items", ds1, ds2, _ids, known):
+        _count(found[scenario], before, after)
+    return dict(sorted(found.items()))
+
+
+def _ids(items: list[dict[str, Any]]) -> list[str]:
+    return [item["item_id"] for item in items]
+
+
+def pairs(
+    lake: Lake,
+    table: str,
+    value: str,
+    ds1: dt.date,
+    ds2: dt.date,
+    of: Callable[[Any], Any],
+    where: pc.Expression | None = None,
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the scenario of every row of either day, and what `of` makes of a column on each day, None without a row.
+
+    A shard of the users or subjects is read at a time, so that memory stays flat.
+    """
+
+    def day(ds: dt.date, shard: int) -> dict[tuple[str, str], Any]:
+        wanted = pc.field("ds") == pa.scalar(ds)
+        rows = _of_shard(lake, table, value, wanted if where is None else wanted & where, (shard, shards))
+        return {key: of(found) for key, found in rows}
+
+    rows = sum(int(count) for count in _row_counts(lake, table))
     shards = max(1, min(_SHARDS, rows // 200_000))
     for shard in range(shards):
-        before, after = (dict(_of_shard(lake, ds, shard, shards)) for ds in (ds1, ds2))
+        before, after = day(ds1, shard), day(ds2, shard)
         for key in sorted({*before, *after}):
-            _count(found[key[0]], before.get(key), after.get(key))
-    return dict(sorted(found.items()))
+            yield key[0], before.get(key), after.get(key)
 
 
 def _count(moved: Moved, before: list[str] | None, after: list[str] | None) -> None:
@@ -89,37 +129,38 @@ def _count(moved: Moved, before: list[str] | None, after: list[str] | None) -> N
         moved.left[item] += 1
 
 
-def _of_shard(lake: Lake, ds: dt.date, shard: int, shards: int) -> Iterator[tuple[tuple[str, str], list[str]]]:
-    where = (pc.field("ds") == pa.scalar(ds)) & (pc.field("user_id") != NEW_USER)
-    for batch in scan(lake, "recommendations", ["scenario", "user_id", "items"], where):
+def _of_shard(
+    lake: Lake, table: str, value: str, where: pc.Expression, shard: tuple[int, int]
+) -> Iterator[tuple[tuple[str, str], Any]]:
+    """Yield (scenario, user or subject) and the value of the rows of a shard: its number, and how many there are."""
+    key = lake.contract(table).key[-1]
+    for batch in scan(lake, table, ["scenario", key, value], where):
         for row in batch.to_pylist():
-            if shards == 1 or sum(row["user_id"].encode()) % shards == shard:
-                yield (row["scenario"], row["user_id"]), [item["item_id"] for item in row["items"]]
+            if shard[1] == 1 or sum(row[key].encode()) % shard[1] == shard[0]:
+                yield (row["scenario"], row[key]), row[value]
 
 
-def _row_counts(lake: Lake) -> list[int]:
-    return [
-        rows or 0
-        for rows in pa.table(lake.delta("recommendations").get_add_actions(flatten=True))["num_records"].to_pylist()
-    ]
+def _row_counts(lake: Lake, table: str) -> list[int]:
+    return [rows or 0 for rows in pa.table(lake.delta(table).get_add_actions(flatten=True))["num_records"].to_pylist()]
 
 
-def _routes(lake: Lake, ds1: dt.date, ds2: dt.date) -> Table:
-    """What is published, and its metric on the test days of each night."""
-    metric = f"{lake.config.guard.metric}@{lake.config.guard.k}"
-    routes = [
+def routes_table(lake: Lake, ds1: dt.date, ds2: dt.date) -> Table:
+    """Return what is published, and its metric on the test days of each night."""
+    guard = lake.config.guard
+    metric = f"{guard.metric}@{guard.k}" if lake.config.pointwise is None else lake.config.scores.metric
+    chosen = [
         dict(rows["evaluate"].notes.get("routes", {})) if "evaluate" in (rows := steps_of(lake, ds)) else {}
         for ds in (ds1, ds2)
     ]
     metrics = [metrics_of(lake, ds) for ds in (ds1, ds2)]
-    table = _table("Scenario", "Published before", "Published now", f">{metric} before", ">now", "Why now")
-    for scenario in sorted({*routes[0], *routes[1]}):
-        names = [one.get(scenario, {}).get("contender", "") for one in routes]
+    table = plain_table("Scenario", "Published before", "Published now", f">{metric} before", ">now", "Why now")
+    for scenario in sorted({*chosen[0], *chosen[1]}):
+        names = [one.get(scenario, {}).get("contender", "") for one in chosen]
         values = [
             found.get(("test", scenario), {}).get(name, {}).get(metric)
             for found, name in zip(metrics, names, strict=True)
         ]
-        why = routes[1].get(scenario, {}).get("why", "") if names[0] != names[1] else ""
+        why = chosen[1].get(scenario, {}).get("why", "") if names[0] != names[1] else ""
         table.add_row(
             scenario,
             names[0],
@@ -130,10 +171,10 @@ def _routes(lake: Lake, ds1: dt.date, ds2: dt.date) -> Table:
     return table
 
 
-def _data(lake: Lake, ds1: dt.date, ds2: dt.date) -> Table:
-    """What each night read, and how long its steps took."""
+def data_table(lake: Lake, ds1: dt.date, ds2: dt.date) -> Table:
+    """Return what each night read, and how long its steps took."""
     steps = [steps_of(lake, ds) for ds in (ds1, ds2)]
-    table = _table("", f">{ds1}", f">{ds2}")
+    table = plain_table("", f">{ds1}", f">{ds2}")
     for name, key in (("rows loaded", "rows"), ("events", "events"), ("in quarantine", "quarantined")):
         values = [rows["clean"].notes.get(key) if "clean" in rows else None for rows in steps]
         table.add_row(name, *["–" if value is None else f"{value:,}" for value in values])
@@ -143,7 +184,7 @@ def _data(lake: Lake, ds1: dt.date, ds2: dt.date) -> Table:
 
 
 def _lists(moved: dict[str, Moved]) -> Table:
-    table = _table("Lists", ">Users before", ">now", ">new", ">gone", ">items kept", ">same first item")
+    table = plain_table("Lists", ">Users before", ">now", ">new", ">gone", ">items kept", ">same first item")
     for scenario, one in moved.items():
         kept = f"{one.kept / one.both:.0%}" if one.both else "–"
         first = f"{one.same_first / one.both:.0%}" if one.both else "–"
@@ -160,7 +201,7 @@ def _lists(moved: dict[str, Moved]) -> Table:
 
 
 def _items(moved: dict[str, Moved], titles: dict[str, str]) -> Table:
-    table = _table("Items", "Into most lists", "Out of most lists")
+    table = plain_table("Items", "Into most lists", "Out of most lists")
     for scenario, one in moved.items():
         cells = [
             "\n".join(f"{titles.get(item) or item} ({count:,})" for item, count in _top(items))
@@ -179,7 +220,8 @@ def _number(one: Value | None) -> str:
     return "–" if one is None else f"{one.value:.4f}"
 
 
-def _table(*columns: str) -> Table:
+def plain_table(*columns: str) -> Table:
+    """Return a table without lines; a column whose name begins with > is of numbers."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in columns:
         table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left")

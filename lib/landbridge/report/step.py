@@ -29,6 +29,6 @@ REPORT = Step(
     "report",
     ("events", "quarantine", "items", "user_state", "metrics", "recommendations", "ledger"),
     (),
-    ("name", "transfer.source", "transfer.strategies", "guard", "recommend.k", "data.rules"),
+    ("name", "transfer.source", "transfer.strategies", "guard", "split.part", "recommend.k", "data.rules"),
     report,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,7 @@ from landbridge.config.schema import Config
 from landbridge.contenders.base import ALL, Contender, View
 from landbridge.contenders.folder import save_fitted
 from landbridge.contenders.simple import all_simple
-from landbridge.feed.interactions import Interactions
+from landbridge.feed.learned import FitRows
 from landbridge.feed.words import Words, words_of
 from landbridge.train.fitting import Bench
 from landbridge.train.job import Unit
@@ -23,7 +22,6 @@ class Simple:
     """Fits the simple contenders that a rank was dealt; the interactions are read once."""
 
     bench: Bench
-    _read: Interactions | None = None
 
     def run(self, unit: Unit) -> None:
         """Fit A, B and C of one contender and scope, and save those that are not done."""
@@ -34,8 +32,7 @@ class Simple:
                 continue
             self.bench.watch.beat(f"fitting {unit.title} fit {fit}")
             started, until = time.monotonic(), job.days.until(fit)
-            known = self._interactions()
-            view = View(job.config, unit.scope, until, known.before(until + dt.timedelta(days=1)), self._words)
+            view = View(job.config, unit.scope, until, self._rows.learned(fit), self._words)
             reason = contender.left_out(view)
             if reason is not None:
                 self.bench.progress.tell("note", text=reason)
@@ -66,10 +63,9 @@ class Simple:
     def _words(self) -> Words | None:
         return words_of(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.config)
 
-    def _interactions(self) -> Interactions:
-        if self._read is None:
-            self._read = Interactions.read(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.ds)
-        return self._read
+    @cached_property
+    def _rows(self) -> FitRows:
+        return FitRows(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.ds)
 
 
 def contender_of(config: Config, name: str) -> Contender:

@@ -15,7 +15,7 @@ from landbridge.train.launch import horovod_found, launch
 from landbridge.train.lineage import digest, recipe
 from landbridge.train.outcome import finished
 from landbridge.train.progress import Follower
-from landbridge.train.units import Planned, source_units, target_units
+from landbridge.train.units import Planned, has_networks, source_units, target_units
 from landbridge.train.watch import parent_here
 
 TABLES = ("examples", "vocabulary", "statistics")
@@ -49,8 +49,10 @@ def finetune(night: Night) -> Outcome:
         If the step pretrain has not left its networks.
     """
     source = night.models / "fits" / "A"
-    if not (night.models / "assembler").exists() or not source.exists():
-        raise TrainError(f"{night.models} holds no pretrained networks; run the step pretrain for {night.ds} first")
+    if not (night.models / "assembler").exists() or (has_networks(night.config) and not source.exists()):
+        raise TrainError(
+            f"{night.models} holds nothing of the step pretrain; run the step pretrain for {night.ds} first"
+        )
     return _run(night, "finetune", target_units(night))
 
 
@@ -105,4 +107,4 @@ def _before_pretrain(night: Night) -> Mapping[str, str]:
 
 
 PRETRAIN = Step("pretrain", TABLES, (), SECTIONS, pretrain, _before_pretrain)
-FINETUNE = Step("finetune", TABLES, (), (*SECTIONS, "contenders"), finetune, _before_pretrain)
+FINETUNE = Step("finetune", TABLES, (), (*SECTIONS, "contenders", "recommend.contenders"), finetune, _before_pretrain)

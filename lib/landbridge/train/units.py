@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from landbridge.config.days import FITS, days_of
-from landbridge.contenders.base import ALL
+from landbridge.config.schema import Config
+from landbridge.contenders.base import ALL, Contender
 from landbridge.contenders.folder import read_meta, scope_folder
-from landbridge.contenders.simple import all_simple
-from landbridge.errors import DataError, LakeError
+from landbridge.contenders.simple import POPULARITIES, all_simple
+from landbridge.errors import ConfigError, DataError, LakeError
 from landbridge.step import Night
 from landbridge.train.job import Unit, Warm
 from landbridge.train.lineage import predecessor, recipe
@@ -42,45 +43,81 @@ def counts(night: Night) -> dict[str, int]:
     return dict(zip(summed["scenario"], summed["count_sum"], strict=True))
 
 
-def source_units(night: Night) -> Planned:
-    """Return the one unit of pretraining: the source, by all ranks.
+def competing(config: Config) -> list[Contender]:
+    """Return the simple contenders of a night, those alone first.
 
     Raises
     ------
+    ConfigError
+        ``recommend.contenders`` names one that there is not, or none for whoever is unknown.
+    """
+    found, wanted = all_simple(config), config.recommend.contenders
+    if wanted is None:
+        return found
+    known = [one.name for one in found]
+    missing = sorted(set(wanted) - set(known))
+    if missing:
+        raise ConfigError(
+            f"recommend.contenders: there is no contender {', '.join(missing)}; contenders: {', '.join(known)}"
+        )
+    if not set(wanted) & set(POPULARITIES):
+        raise ConfigError(
+            f"recommend.contenders: {' or '.join(POPULARITIES)} must be among them: whoever is unknown gets its list"
+        )
+    return [one for one in found if one.name in wanted]
+
+
+def has_networks(config: Config) -> bool:
+    """Whether a night fits networks: they learn day by day, so not where the split declares parts."""
+    return config.split.part is None
+
+
+def source_units(night: Night) -> Planned:
+    """Return the one unit of pretraining: the source, by all ranks; none where a night fits no networks.
+
+    Raises
+    ------
+    ConfigError
+        If ``recommend.contenders`` is wrong.
     DataError
         If the source has no events.
     """
+    competing(night.config)
     source, examples = night.config.transfer.source, counts(night)
     if source not in examples:
         raise DataError(
             f"transfer.source {source!r} has no events up to {night.ds}; "
             f"scenarios with events: {', '.join(examples) or 'none'}"
         )
+    if not has_networks(night.config):
+        return Planned((), {"networks": "none, split.part declares parts and networks learn day by day"})
     return _networks(night, [(TargetOnly.name, source, examples[source], True)])
 
 
 def target_units(night: Night) -> Planned:
     """Return the networks of every target and the simple contenders of every scenario."""
     config, examples = night.config, counts(night)
-    targets = [scenario for scenario in examples if scenario != config.transfer.source]
-    names: list[str] = [TargetOnly.name, *(name for name in config.transfer.strategies if not strategy_of(name).pooled)]
-    everything = sum(examples.values())
-    wanted: list[tuple[str, str, int, bool]] = [
-        (name, ALL, everything, True) for name in config.transfer.strategies if strategy_of(name).pooled
-    ]
-    wanted += [
-        (name, target, examples[target], examples[target] > config.transfer.split_above)
-        for target in targets
-        for name in names
-    ]
-    networks = _networks(night, wanted)
+    networks = _networks(night, _wanted(config, examples) if has_networks(config) else [])
     simple = []
-    for contender in all_simple(config):
+    for contender in competing(config):
         for scope in [ALL] if contender.pooled else examples:
             rows = sum(examples.values()) if contender.crosses else examples[scope]
             unit = Unit(contender.name, scope, False, False, _closed_form(contender.name, rows))
             simple.append(_with_done(night, unit))
     return Planned((*networks.units, *simple), networks.why)
+
+
+def _wanted(config: Config, examples: Mapping[str, int]) -> list[tuple[str, str, int, bool]]:
+    """Return contender, scope, examples of every target's networks, and whether all ranks share it."""
+    targets = [scenario for scenario in examples if scenario != config.transfer.source]
+    names: list[str] = [TargetOnly.name, *(name for name in config.transfer.strategies if not strategy_of(name).pooled)]
+    everything = sum(examples.values())
+    pooled = [(name, ALL, everything, True) for name in config.transfer.strategies if strategy_of(name).pooled]
+    return pooled + [
+        (name, target, examples[target], examples[target] > config.transfer.split_above)
+        for target in targets
+        for name in names
+    ]
 
 
 def _networks(night: Night, wanted: list[tuple[str, str, int, bool]]) -> Planned:
