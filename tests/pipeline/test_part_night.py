@@ -91,7 +91,7 @@ def chains(users: int = 90) -> dict[str, list[str]]:
         for _ in range(draw.randint(2, 4)):
             items += [str(at), str(50 + at)]
             at = (at + draw.choice([0, 1, 1, 2])) % 20
-        made[f"{'both' if number % 3 else 'alone'}:{number}"] = items[draw.randint(0, 1) :]
+        made[f"{'both' if number % 3 else 'alone'}:{number}"] = items[draw.randint(0, 1) : len(items) - draw.randint(0, 1)]
     return made
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from landbridge.config.days import Window
 from landbridge.errors import DataError
 from landbridge.evaluate.part_units import PartUnits, next_items
-from landbridge.evaluate.units import Units, sample
+from landbridge.evaluate.units import Units
 from landbridge.feed.assemble import Assembler
+from landbridge.feed.hashing import hash_strings
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.learned import FitRows
 
@@ -49,6 +51,7 @@ def _units(asked: PartUnits, window: Window, whole: Interactions, users: int) ->
     wanted = asked.truth[: len(asked)]
     truth = sp.csr_matrix(wanted - wanted.multiply(asked.states.had))
     new = np.flatnonzero(truth.getnnz(axis=1))
-    user_B = whole.codes(asked.states.user_ids)
-    chosen = new[sample(user_B[new], whole.user_ids, users)]
-    return Units(asked.scenario, window, asked.states.take(chosen), asked.catalogue, truth[chosen], user_B[chosen])
+    by_hash = np.argsort(hash_strings(asked.states.user_ids.take(pa.array(new))), kind="stable")
+    chosen = new[np.sort(by_hash[:users])]
+    user_B = whole.codes(asked.states.user_ids)[chosen]
+    return Units(asked.scenario, window, asked.states.take(chosen), asked.catalogue, truth[chosen], user_B)

@@ -89,11 +89,11 @@ def _taken(
 ) -> tuple[NDArray[np.int32], sp.csr_matrix]:
     """Return the users judged, ascending, and what each took that he did not have, csr [B, items]."""
     user_B, truth = taken(interactions, before, had, scenario, window.since, window.until)
-    chosen = sample(user_B, interactions.user_ids, users)
+    chosen = _sample(user_B, interactions.user_ids, users)
     return user_B[chosen], truth[chosen]
 
 
-def sample(codes: NDArray[np.int32], user_ids: pa.StringArray, users: int) -> NDArray[np.intp]:
+def _sample(codes: NDArray[np.int32], user_ids: pa.StringArray, users: int) -> NDArray[np.intp]:
     """Return the places of at most so many codes, chosen by the hash of the user's id."""
     if len(codes) <= users:
         return np.arange(len(codes))
