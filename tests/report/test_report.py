@@ -284,9 +284,8 @@ def test_two_nights_are_compared(night: Night) -> None:
         "100%",
     ):
         assert said in text, said
-    with pytest.raises(
-        DataError, match="nothing was published for 2011-01-01; the last days in recommendations: 2011-02-28, 2011-03-01"
-    ):
+    known = "nothing was published for 2011-01-01; the last days in recommendations: 2011-02-28, 2011-03-01"
+    with pytest.raises(DataError, match=known):
         diff(night.lake, dt.date(2011, 1, 1), DS)
 
 
