@@ -26,7 +26,7 @@ quick: ## the same on 60 days in one process, without Horovod: under three minut
 	@$(bin)/landbridge nightly --conf $(CONF) --profile quick --ds $(DS)
 
 test: setup ## run the tests, but for the long lane, in WORKERS processes
-	@OMP_NUM_THREADS=1 $(bin)/python -m pytest tests --ignore=tests/system -m "not system" -n $(WORKERS) --dist loadfile
+	@OMP_NUM_THREADS=1 $(bin)/python -m pytest tests --ignore=tests/system -m "not system" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-system: setup-s3 ## run the long lane: real processes, some of them killed, and what takes a minute
 	@$(bin)/python -m pytest tests -m system

@@ -226,3 +226,11 @@ def test_a_lake_on_an_object_store_needs_a_folder_for_models(tmp_path: Path, tre
     conf = written(tmp_path, tree, {"local": {"root": "s3a://bucket/shop"}})
     assert "work must name a folder" in refused(conf)
     assert load(conf, "local", ["work=/mnt/shared"]).folder == Path("/mnt/shared")
+
+
+def test_an_empty_mapping_empties_a_section_and_others_are_merged():
+    retail = Path(__file__).parents[2] / "conf" / "online_retail.yaml"
+    merged = load(retail, "local", ["contenders.blend.across={popularity: 0.5}"]).contenders.blend.across
+    assert merged["popularity"] == 0.5
+    assert len(merged) > 1
+    assert load(retail, "local", ["contenders.blend.across={}"]).contenders.blend.across == {}

@@ -122,10 +122,10 @@ def test_a_blend_without_one_of_its_parts_is_left_out_and_says_why():
 
 
 def test_a_blend_has_the_weights_of_the_configuration_and_without_parts_does_not_compete():
-    changed = config_of("contenders.blend.across={ease_across: 2.0}", "contenders.trend.floor=0.5")
+    changed = config_of("contenders.trend.across={ease_across: 2.0}", "contenders.blend.floor=0.5")
     blends = {one.name: one for one in all_simple(changed) if isinstance(one, Blend)}
     assert set(blends) == {"trend", "trend_across", "blend", "blend_across"}
-    assert {part.name: weight for part, weight in blends["blend_across"].parts} == {"ease_across": 2.0}
-    assert len(blends["trend_across"].parts) == 3
-    without = config_of("contenders.trend.alone={}", "contenders.trend.across={}")
-    assert not [one.name for one in all_simple(without) if one.name.startswith("trend")]
+    assert {part.name: weight for part, weight in blends["trend_across"].parts} == {"ease_across": 2.0}
+    assert len(blends["blend_across"].parts) == 5
+    without = config_of("contenders.blend.alone={}", "contenders.blend.across={}")
+    assert not [one.name for one in all_simple(without) if one.name.startswith("blend")]

@@ -111,10 +111,14 @@ def _with_extends(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `low` with what `high` says; an empty mapping empties, so that a whole section can be put aside."""
     merged = dict(low)
     for key, value in high.items():
         below = merged.get(key)
-        merged[key] = _merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        if isinstance(below, dict) and isinstance(value, dict) and value:
+            merged[key] = _merge(below, value)
+        else:
+            merged[key] = value
     return merged
 
 

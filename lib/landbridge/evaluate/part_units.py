@@ -82,7 +82,8 @@ def next_items(
     had = before.matrix()
     known = sp.diags((code_B >= 0).astype(np.float32)) @ had[np.maximum(code_B, 0)]
     states = assembler.states(rows, scenario, had=sp.csr_matrix(known))
-    truth = sp.csr_matrix((np.ones(len(item_B), np.float32), (np.arange(len(item_B)), item_B)), shape=had.shape)
+    shape = (len(item_B), had.shape[1])
+    truth = sp.csr_matrix((np.ones(len(item_B), np.float32), (np.arange(len(item_B)), item_B)), shape=shape)
     return PartUnits(scenario, states, assembler.catalogue(scenario, items, ds), truth)
 
 

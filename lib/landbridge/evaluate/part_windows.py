@@ -48,8 +48,7 @@ def units_of_part(
 
 def _units(asked: PartUnits, window: Window, whole: Interactions, users: int) -> Units:
     """Return the questions about something new, of at most so many."""
-    wanted = asked.truth[: len(asked)]
-    truth = sp.csr_matrix(wanted - wanted.multiply(asked.states.had))
+    truth = sp.csr_matrix(asked.truth - asked.truth.multiply(asked.states.had))
     new = np.flatnonzero(truth.getnnz(axis=1))
     by_hash = np.argsort(hash_strings(asked.states.user_ids.take(pa.array(new))), kind="stable")
     chosen = new[np.sort(by_hash[:users])]

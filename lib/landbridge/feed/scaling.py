@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
@@ -28,7 +29,7 @@ def user_scaling(lake: Lake, names: tuple[str, ...], until: dt.date) -> tuple[ND
         "statistics",
         until=until,
         columns=["ds", "scenario", "feature", "count", "sum", "sum_squares"],
-        where=pc.field("feature").isin([f"user.{name}" for name in names]),
+        where=pc.field("feature").isin(pa.array([f"user.{name}" for name in names], pa.string())),
     )
     rows = rows.sort_by([("ds", "ascending"), ("scenario", "ascending")])
     mean, scale = np.zeros(len(names)), np.ones(len(names))

@@ -48,7 +48,7 @@ class Place:
 
 
 def placed(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command ``--conf``, ``--profile`` and ``--set``, as one argument `place`."""
+    """Give a command ``--conf``, ``--profile``, ``--root`` and ``--set``, as one argument `place`."""
 
     @click.option(
         "--conf",
@@ -59,6 +59,7 @@ def placed(function: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--profile", default="local", show_default=True, help="Where: a name in profiles/ beside --conf, or a file."
     )
+    @click.option("--root", metavar="DIR", help="Where tables and results lie; the profile's when left out.")
     @click.option(
         "--set",
         "overrides",
@@ -67,8 +68,9 @@ def placed(function: Callable[..., None]) -> Callable[..., None]:
         help="Overrides a key of the configuration, as train.processes=1. Repeatable.",
     )
     @wraps(function)
-    def command(conf: str, profile: str, overrides: tuple[str, ...], **rest: Any) -> None:
-        function(place=Place(conf, profile, overrides), **rest)
+    def command(conf: str, profile: str, root: str | None, overrides: tuple[str, ...], **rest: Any) -> None:
+        under = () if root is None else (f"root={root}",)
+        function(place=Place(conf, profile, (*under, *overrides)), **rest)
 
     return command
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,19 +42,14 @@ class Seeds(click.ParamType):  # type: ignore[type-arg]  # generic for mypy, not
         return tuple(dict.fromkeys(found))
 
 
-root_option = click.option("--root", metavar="DIR", help="Where tables and results lie; the profile's when left out.")
-
-
 @click.command()
 @placed
-@root_option
 @click.option("--seeds", type=Seeds(), help="As 0-4; those of study.seeds when left out.")
 @click.option("--contenders", help="Names with commas; those of study.contenders when left out.")
 @click.option("--matrix", "with_matrix", is_flag=True, help="Also measure which source helps which target.")
 @wait_option
 def study(
     place: Place,
-    root: str | None,
     seeds: tuple[int, ...] | None,
     contenders: str | None,
     with_matrix: bool,
@@ -67,7 +61,7 @@ def study(
     landbridge study --conf conf/anime.yaml
     landbridge study --conf conf/coupon.yaml --contenders trees,trees_joint,trees_pooling --matrix
     """
-    config = _at(place, root).load()
+    config = place.load()
     with speaking(config.folder / "logs" / "study.log") as console:
         from landbridge.study.study import folder_of, matrix
         from landbridge.study.study import study as run_study
@@ -82,15 +76,14 @@ def study(
 
 @click.command()
 @placed
-@root_option
 @wait_option
-def tune(place: Place, root: str | None, wait: float) -> None:
+def tune(place: Place, wait: float) -> None:
     """Search the hyper-parameters of study.tune, judged on validation rows; print the best as YAML.
 
     \b
     landbridge tune --conf conf/coupon.yaml
     """
-    config = _at(place, root).load()
+    config = place.load()
     with speaking(config.folder / "logs" / "study.log") as console:
         from landbridge.study.study import folder_of, tracked
         from landbridge.study.tune import tune as search
@@ -99,10 +92,6 @@ def tune(place: Place, root: str | None, wait: float) -> None:
         protocol = _protocol(config, say, wait)
         with tracked(config, "tune", say) as tracker:
             search(protocol, folder_of(config), say, tracker)
-
-
-def _at(place: Place, root: str | None) -> Place:
-    return place if root is None else replace(place, overrides=(*place.overrides, f"root={root}"))
 
 
 def _protocol(config: Config, say: Say, wait: float) -> Protocol:
