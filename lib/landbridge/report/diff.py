@@ -50,13 +50,13 @@ def diff(lake: Lake, ds1: dt.date, ds2: dt.date) -> RenderableType:
     moved = moves(lake, ds1, ds2)
     named = {item for one in moved.values() for items in (one.entered, one.left) for item, _ in _top(items)}
     titles = titles_of(lake, ds2, named)
-    parts: list[RenderableType] = [
-        Text(f"{ds1} → {ds2}", style="bold"),
-        routes_table(lake, ds1, ds2),
-        data_table(lake, ds1, ds2),
-        _lists(moved),
-        _items(moved, titles),
-    ]
+    return below_routes(lake, ds1, ds2, _lists(moved), _items(moved, titles))
+
+
+def below_routes(lake: Lake, ds1: dt.date, ds2: dt.date, *tables: Table) -> RenderableType:
+    """Return the title, what is published, what the nights read, and below them what moved."""
+    title = Text(f"{ds1} → {ds2}", style="bold")
+    parts: list[RenderableType] = [title, routes_table(lake, ds1, ds2), data_table(lake, ds1, ds2), *tables]
     return Group(*[Padding(part, (0, 0, 1, 0)) for part in parts])
 
 

@@ -6,13 +6,11 @@ import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
-from rich.padding import Padding
+from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from landbridge.lake.lake import Lake
-from landbridge.report.diff import check_days, data_table, pairs, plain_table, routes_table
+from landbridge.report.diff import below_routes, check_days, pairs, plain_table
 
 
 @dataclass
@@ -47,13 +45,7 @@ def diff_points(lake: Lake, ds1: dt.date, ds2: dt.date) -> RenderableType:
         If one of the nights has published nothing.
     """
     check_days(lake, "scores", ds1, ds2)
-    parts: list[RenderableType] = [
-        Text(f"{ds1} → {ds2}", style="bold"),
-        routes_table(lake, ds1, ds2),
-        data_table(lake, ds1, ds2),
-        _scores(moved_scores(lake, ds1, ds2)),
-    ]
-    return Group(*[Padding(part, (0, 0, 1, 0)) for part in parts])
+    return below_routes(lake, ds1, ds2, _scores(moved_scores(lake, ds1, ds2)))
 
 
 def moved_scores(lake: Lake, ds1: dt.date, ds2: dt.date) -> dict[str, MovedScores]:
