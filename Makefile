@@ -3,14 +3,16 @@ DS ?= 2011-11-30
 CONF ?= conf/online_retail.yaml
 PROFILE ?= local
 WORKERS ?= 2
+BENCH ?=
+SCALE ?= 0.1
 bin := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-s3 nightly quick test test-system check lock wheel clean
+.PHONY: help setup setup-s3 nightly quick test test-system bench check lock wheel clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  Variables: DS (a date, now $(DS)), CONF (now $(CONF)), PROFILE (now $(PROFILE)), WORKERS (now $(WORKERS))"
+	@echo "  Variables: DS (a date, now $(DS)), CONF (now $(CONF)), PROFILE (now $(PROFILE)), WORKERS (now $(WORKERS)), SCALE (now $(SCALE))"
 
 setup: ## make .venv: pinned packages, Java where there is none, Delta's jars, Horovod
 	@.ci/setup
@@ -30,6 +32,9 @@ test: setup ## run the tests, but for the long lane, in WORKERS processes
 
 test-system: setup-s3 ## run the long lane: real processes, some of them killed, and what takes a minute
 	@$(bin)/python -m pytest tests -m system
+
+bench: setup ## time our code beside peers and the floor, at SCALE; BENCH=topk, feeding or training for one
+	@$(bin)/python -m tests.bench $(BENCH) --scale $(SCALE)
 
 check: setup ## ruff, mypy --strict and the import linter
 	$(bin)/ruff check lib jobs tests deploy .ci

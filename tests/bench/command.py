@@ -1,0 +1,59 @@
+"""The benchmarks' command line."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+import torch
+from rich.console import Console
+from tests.bench import feeding, topk, training
+from tests.bench.rounds import Measured, Work, measure
+from tests.bench.tables import table_of, write_csv
+from threadpoolctl import threadpool_limits
+
+_WORKS: dict[str, Callable[[float, Path], Sequence[Work]]] = {
+    "topk": topk.works,
+    "feeding": feeding.works,
+    "training": training.works,
+}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.argument("works", nargs=-1, type=click.Choice(list(_WORKS)))
+@click.option("--scale", default=0.1, show_default=True, help="Share of the whole work; rates hardly depend on it.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(3), help="Timed rounds, in turns.")
+@click.option("--threads", type=click.IntRange(1), help="Threads of torch and BLAS; default: one a core.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("var/bench"), show_default=True, help="For CSV.")
+def main(works: tuple[str, ...], scale: float, rounds: int, threads: int | None, out: Path) -> None:
+    """Time our code beside peers and beside the floor, in one process and in turns.
+
+    \b
+    topk      the best 100 of 20,000 items for users, what they have left out    1.0 is 100,000 users
+    feeding   shuffled batches of 4096 examples with their histories             1.0 is 5,000,000 examples
+    training  MMoE and STAR on pointwise rows, batches of 4096                   1.0 is 1,228,800 rows
+
+    \b
+    python -m tests.bench                             everything, a few minutes
+    python -m tests.bench topk --scale 0.02           a quick look
+    python -m tests.bench topk --threads 1            as one worker of Spark scores
+
+    The floor is what cannot be saved: matrix products alone, or one gather of the same bytes. "of floor" and "of best
+    peer" are shares of their rates; below 1 ours is slower. Lines are appended to <out>/<date>.csv. Nothing else should
+    run on the machine; low and high of the rounds, and the load below the table, tell whether something did.
+    """
+    started, threads = dt.datetime.now(), threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    out.mkdir(parents=True, exist_ok=True)
+    console, found = Console(width=None if Console().is_terminal else 150), list[Measured]()
+    with threadpool_limits(threads), tempfile.TemporaryDirectory(dir=out) as folder:
+        for name in works or tuple(_WORKS):
+            for work in _WORKS[name](scale, Path(folder)):
+                console.print(f"{work.name}: {work.note}", soft_wrap=True, highlight=False)
+                found += measure(work, rounds)
+    console.print(table_of(found, rounds))
+    console.print(f"written to {write_csv(out, started, found, scale)}", soft_wrap=True, highlight=False)
