@@ -5,6 +5,7 @@ import re
 import runpy
 import sys
 
+import pyarrow as pa
 import pytest
 import torch
 from click.testing import CliRunner
@@ -21,9 +22,10 @@ def small_tables(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def threads_as_before():
-    before = torch.get_num_threads()
+    before, arrow = torch.get_num_threads(), pa.cpu_count()
     yield
     torch.set_num_threads(before)
+    pa.set_cpu_count(arrow)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ def threads_as_before():
     ],
 )
 def test_a_bench_prints_its_contenders_and_writes_them(tmp_path, work, told):
-    done = CliRunner().invoke(main, [work, "--scale", "0.0001", "--threads", "1", "--out", str(tmp_path)])
+    done = CliRunner().invoke(main, [work, "--scale", "0.0001", "--cpu", "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert [name for name in told if name not in done.output] == []
     (file,) = tmp_path.iterdir()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import os
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
+import pyarrow as pa
 import torch
 from rich.console import Console
 from tests.bench import feeding, topk, training
@@ -28,8 +30,9 @@ _WORKS: dict[str, Callable[[float, Path], Sequence[Work]]] = {
 @click.option("--scale", default=0.1, show_default=True, help="Share of the whole work; rates hardly depend on it.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(3), help="Timed rounds, in turns.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of torch and BLAS; default: one a core.")
+@click.option("--cpu", is_flag=True, help="Count processor seconds, with one thread: for a machine that others use.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("var/bench"), show_default=True, help="For CSV.")
-def main(works: tuple[str, ...], scale: float, rounds: int, threads: int | None, out: Path) -> None:
+def main(works: tuple[str, ...], scale: float, rounds: int, threads: int | None, cpu: bool, out: Path) -> None:
     """Time our code beside peers and beside the floor, in one process and in turns.
 
     \b
@@ -41,19 +44,22 @@ def main(works: tuple[str, ...], scale: float, rounds: int, threads: int | None,
     python -m tests.bench                             everything, a few minutes
     python -m tests.bench topk --scale 0.02           a quick look
     python -m tests.bench topk --threads 1            as one worker of Spark scores
+    python -m tests.bench --cpu                       where others use the machine
 
     The floor is what cannot be saved: matrix products alone, or one gather of the same bytes. "of floor" and "of best
     peer" are shares of their rates; below 1 ours is slower. Lines are appended to <out>/<date>.csv. Nothing else should
-    run on the machine; low and high of the rounds, and the load below the table, tell whether something did.
+    run on the machine, or --cpu count what the process itself used; low and high of the rounds, and the load below
+    the table, tell whether something did.
     """
-    started, threads = dt.datetime.now(), threads or len(os.sched_getaffinity(0))
+    started, threads = dt.datetime.now(), 1 if cpu else threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
+    pa.set_cpu_count(threads)
     out.mkdir(parents=True, exist_ok=True)
     console, found = Console(width=None if Console().is_terminal else 150), list[Measured]()
     with threadpool_limits(threads), tempfile.TemporaryDirectory(dir=out) as folder:
         for name in works or tuple(_WORKS):
             for work in _WORKS[name](scale, Path(folder)):
                 console.print(f"{work.name}: {work.note}", soft_wrap=True, highlight=False)
-                found += measure(work, rounds)
-    console.print(table_of(found, rounds))
-    console.print(f"written to {write_csv(out, started, found, scale)}", soft_wrap=True, highlight=False)
+                found += measure(work, rounds, time.process_time if cpu else time.perf_counter)
+    console.print(table_of(found, rounds, cpu))
+    console.print(f"written to {write_csv(out, started, found, scale, cpu)}", soft_wrap=True, highlight=False)

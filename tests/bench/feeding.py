@@ -2,7 +2,8 @@
 
 All contenders hand out the same fields of the same examples, as the store has them. Ours shuffles blocks of 64
 histories, then the histories within windows of 64 blocks, and keeps the examples of a history together, so that a batch
-holds it once; the peers' rows bear it with every example, as the table does.
+holds it once; the peers' rows bear it with every example, as the table does. The store is made from the table's texts
+once a content of the table, and mapped from then on; the peers' files hold numbers from the beginning.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def works(scale: float, folder: Path) -> Sequence[Work]:
     some = min(rows, _BY_ROW)
     contenders = [
         Contender("landbridge Loader", "ours", rows, _epoch(cached)),
-        Contender("landbridge, the store made from Delta, then Loader", "ours", rows, anew),
+        Contender("landbridge Loader, store made from Delta before", "ours", rows, anew),
         Contender("torch DataLoader, row by row", "peer", some, lambda: peers.row_by_row(table, some)),
         Contender("pyarrow Parquet, buffer of a million rows", "peer", rows, lambda: peers.parquet(table)),
         Contender("one gather a batch from a memory map", "floor", rows, lambda: peers.gather(table)),

@@ -51,15 +51,15 @@ class Measured:
         return median(self.rates) if self.rates else None
 
 
-def measure(work: Work, rounds: int) -> list[Measured]:
-    """Run every contender once to warm up and then `rounds` times, in turns."""
+def measure(work: Work, rounds: int, clock: Callable[[], float] = time.perf_counter) -> list[Measured]:
+    """Run every contender once to warm up and then `rounds` times, in turns; `clock` tells seconds."""
     there = [(place, one.run) for place, one in enumerate(work.contenders) if one.run is not None]
     seconds: list[list[float]] = [[] for _ in work.contenders]
     for _ in range(rounds + 1):
         for place, run in there:
-            started = time.perf_counter()
+            started = clock()
             run()
-            seconds[place].append(time.perf_counter() - started)
+            seconds[place].append(clock() - started)
     rates = [tuple(one.units / took for took in mine[1:]) for one, mine in zip(work.contenders, seconds, strict=True)]
     return [
         Measured(work.name, work.unit, one, mine, _share(work, rates, mine, "floor"), _share(work, rates, mine, "peer"))

@@ -14,12 +14,12 @@ from rich.table import Table
 from tests.bench.rounds import Measured
 
 _MEASURED = ("started", "work", "contender", "role", "unit", "rate", "low", "high", "of_floor", "of_best_peer")
-_FIELDS = (*_MEASURED, "scale", "threads", "cores", "load")
+_FIELDS = (*_MEASURED, "scale", "clock", "threads", "cores", "load")
 
 
-def table_of(measured: Sequence[Measured], rounds: int) -> Table:
+def table_of(measured: Sequence[Measured], rounds: int, cpu: bool) -> Table:
     """Return the table: a line a contender, sections by work."""
-    table = Table(box=box.SIMPLE_HEAD, caption=_caption(rounds), caption_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, caption=_caption(rounds, cpu), caption_justify="left")
     for name in ("work", "contender", "role"):
         table.add_column(name, overflow="fold")
     for name in ("rate", "low - high", "of floor", "of best peer"):
@@ -30,7 +30,7 @@ def table_of(measured: Sequence[Measured], rounds: int) -> Table:
     return table
 
 
-def write_csv(folder: Path, started: dt.datetime, measured: Sequence[Measured], scale: float) -> Path:
+def write_csv(folder: Path, started: dt.datetime, measured: Sequence[Measured], scale: float, cpu: bool) -> Path:
     """Append the lines to ``<date>.csv``, and return it; a run is known by when it started."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{started.date()}.csv"
@@ -39,7 +39,7 @@ def write_csv(folder: Path, started: dt.datetime, measured: Sequence[Measured], 
         writer = csv.DictWriter(file, _FIELDS)
         if fresh:
             writer.writeheader()
-        writer.writerows(_line(started, one, scale) for one in measured)
+        writer.writerows({**_line(started, one), "scale": scale, "clock": _clock(cpu)} for one in measured)
     return path
 
 
@@ -55,7 +55,7 @@ def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _line(started: dt.datetime, one: Measured, scale: float) -> dict[str, object]:
+def _line(started: dt.datetime, one: Measured) -> dict[str, object]:
     known = {"rate": one.rate, "low": min(one.rates, default=None), "high": max(one.rates, default=None)}
     shares = {"of_floor": one.of_floor, "of_best_peer": one.of_peer}
     return {
@@ -65,15 +65,16 @@ def _line(started: dt.datetime, one: Measured, scale: float) -> dict[str, object
         "role": one.contender.role,
         "unit": one.unit,
         **{name: None if value is None else round(value, 3) for name, value in {**known, **shares}.items()},
-        "scale": scale,
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),
     }
 
 
-def _caption(rounds: int) -> str:
-    return (
-        f"Medians of {rounds} rounds in turns, after one to warm up; {torch.get_num_threads()} threads on "
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}."
-    )
+def _clock(cpu: bool) -> str:
+    return "processor" if cpu else "wall"
+
+
+def _caption(rounds: int, cpu: bool) -> str:
+    where = f"{torch.get_num_threads()} threads on {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    return f"Medians of {rounds} rounds in turns, after one to warm up; {_clock(cpu)} seconds, {where}."
