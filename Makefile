@@ -33,7 +33,7 @@ test: setup ## run the tests, but for the long lane, in WORKERS processes
 test-system: setup-s3 ## run the long lane: real processes, some of them killed, and what takes a minute
 	@$(bin)/python -m pytest tests -m system
 
-bench: setup ## time our code beside peers and the floor, at SCALE; BENCH=topk, feeding or training for one
+bench: setup ## time our code beside peers and the floor, at SCALE; BENCH=topk, feeding or training for one work
 	@$(bin)/python -m tests.bench $(BENCH) --scale $(SCALE)
 
 check: setup ## ruff, mypy --strict and the import linter
