@@ -25,7 +25,9 @@ GROUPS = (
     f"augment: {{crop: 0.3, mask: 0.3, reorder: 0.5, share: 0.3}}, {READING}}}",
 )
 CONFIG = config_of(
-    f"pointwise.contenders.networks=[{', '.join(GROUPS)}]", "features.scenario=[size, items, users]"
+    f"pointwise.contenders.networks=[{', '.join(GROUPS)}]",
+    "pointwise.contenders.averages={average: [logistic, trees], average_joint: [logistic_joint, shared]}",
+    "features.scenario=[size, items, users]",
 )
 CONTENDERS = {one.name: one for one in all_pointwise(CONFIG)}
 TABLE = table_of()

@@ -55,6 +55,22 @@ def test_what_a_part_knows_of_one_scenario_speaks_there_alone(scenario, scope):
     np.testing.assert_allclose(blended, np.log1p(score(OWN, scope, scenario)), rtol=1e-6)
 
 
+def test_a_part_that_stands_fitted_beside_the_blend_is_taken_as_it_is():
+    asked = []
+
+    def found(contender, scope):
+        asked.append((contender, scope))
+        return beside if contender == EVERY.name else None
+
+    view = View(CONFIG, SMALL, UNTIL, LOG, found=found)
+    beside = EVERY.fit(view)
+    every, recent = Blend("blend", True, ((EVERY, 1.0), (RECENT, 1.0))).fit(view).parts
+    assert list(every.fits.values()) == [beside]
+    assert isinstance(next(iter(recent.fits.values())), type(beside))
+    assert asked == [(EVERY.name, ALL), (RECENT.name, ALL)]
+    assert earlier(view, 10).found is None
+
+
 def choices_of(seed: int, users: int = 40, most: int = 2) -> Choices:
     draw = np.random.default_rng(seed)
     parts = draw.standard_normal((3, users, 9)).astype(np.float32)

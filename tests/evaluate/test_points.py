@@ -12,7 +12,8 @@ from tests.point_nights import DS, fit, flipped, night_of, ready
 from tests.points import SCENARIOS, table_of
 
 from landbridge.contenders.point_bundle import PointScorer
-from landbridge.contenders.points import CODING, load_point
+from landbridge.contenders.points import CODING
+from landbridge.contenders.pointwise.folder import load_point
 from landbridge.errors import ConfigError
 from landbridge.evaluate.intervals import weights_of
 from landbridge.evaluate.point_judge import judge_points, trials_of

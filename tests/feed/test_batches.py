@@ -11,6 +11,7 @@ from landbridge.errors import ConfigError, DataError
 from landbridge.feed.batches import Loader
 from landbridge.feed.hashing import hash_strings
 from landbridge.feed.interactions import days_since_epoch
+from landbridge.feed.materialise import SHARDS, materialise
 from landbridge.feed.negatives import Distribution
 from landbridge.feed.shards import Store
 
@@ -51,6 +52,16 @@ def expected(examples, scenario, since=None, until=None):
         and (until is None or row["ds"] <= until)
     ]
     return sorted(hash_strings(pa.array(rows, pa.string())).tolist())
+
+
+def test_one_user_is_spread_over_shards_by_the_moments_of_his_baskets(assembler, lake, days):
+    """Else a scenario whose customers are few takes as many steps as the largest of them needs."""
+    arrays = materialise(lake, assembler, None, days.ds, range(SHARDS))
+    busiest = np.bincount(arrays["h.user"]).argmax()
+    mine = arrays["h.user"] == busiest
+    assert len(set(arrays["h.shard"][mine])) > 1
+    moments = {(ts, shard) for ts, shard in zip(arrays["h.ts"][mine], arrays["h.shard"][mine], strict=True)}
+    assert len(moments) == len(set(arrays["h.ts"][mine]))
 
 
 @settings(max_examples=40, deadline=None)

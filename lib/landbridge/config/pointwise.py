@@ -41,6 +41,11 @@ class PointContenders(Node):
     names: list[str] | None = Field(None, description="Which take part; all of them when left out.")
     logistic: Logistic = Logistic()
     trees: Trees = Trees()
+    averages: dict[Name, list[str]] = Field(
+        default_factory=dict,
+        description="Contenders by name that are the mean of the log odds of others: two or more, all of them fitted "
+        "for one scenario (logistic, trees) or all of them on every scenario (logistic_joint, trees_weighted).",
+    )
     memory: Memory = Memory()
     networks: list[RankerSettings] = Field(
         default_factory=lambda: [RankerSettings()], description="Groups of networks; each has its own suffix."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -34,6 +35,9 @@ class View:
     interactions: Interactions
     words: Words | None = None
     """The items' texts, where the configuration has a contender that reads them."""
+    found: Callable[[str, str], Fitted | None] | None = None
+    """Looks for what a contender (name, scope) has already been fitted to on exactly this view, for those made of
+    others."""
 
 
 class Fitted(ABC):

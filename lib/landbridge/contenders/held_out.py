@@ -26,7 +26,7 @@ Says = Callable[[States, Catalogue], Sequence[NDArray[np.float32]]]
 def earlier(view: View, days: int) -> View:
     """Return the view without its last days."""
     until = view.until - dt.timedelta(days=days)
-    return replace(view, until=until, interactions=view.interactions.before(until + _DAY))
+    return replace(view, until=until, interactions=view.interactions.before(until + _DAY), found=None)
 
 
 def choices(view: View, before: View, says: Says) -> list[Choices]:

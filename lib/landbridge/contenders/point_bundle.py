@@ -27,8 +27,9 @@ from landbridge.contenders.bundle import (
     route_of,
     write_routes,
 )
-from landbridge.contenders.points import CODING, load_point
+from landbridge.contenders.points import CODING
 from landbridge.contenders.pointwise.base import PointFitted
+from landbridge.contenders.pointwise.folder import load_point
 from landbridge.feed.rows import Coding, Rows
 from landbridge.lake.lake import Lake
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from landbridge.config.days import Fit
 from landbridge.contenders.base import ALL
 from landbridge.contenders.folder import find_fitted, scope_folder
-from landbridge.contenders.points import CODING, load_point
+from landbridge.contenders.points import CODING
 from landbridge.contenders.pointwise.base import PointFitted
+from landbridge.contenders.pointwise.folder import load_point
 from landbridge.evaluate.gains import Trial
 from landbridge.evaluate.pointwise import auc_of
 from landbridge.feed.hashing import hash_strings

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,9 @@ from landbridge.feed.assemble import Assembler
 from landbridge.feed.learned import FitRows
 from landbridge.step import Night, Outcome, Step
 from landbridge.tracking.registry import register
+
+_THREADS = min(4, os.cpu_count() or 1)
+"""Contenders that are judged at once; each holds a block of scores."""
 
 
 def run(night: Night) -> Outcome:
@@ -109,15 +114,20 @@ def _units_in(
 
 def _judge_units(models: Path, units: Units, config: Config, pooled: dict[Path, Fitted]) -> list[Judged]:
     drawn = draw(units, config.evaluate.candidates, config.seed)
-    judged = []
-    for name, folder in find_fitted(models, units.window.fit, units.scenario).items():
+    found = find_fitted(models, units.window.fit, units.scenario)
+    for folder in found.values():
         if folder.parent.name == scope_folder(ALL) and folder not in pooled:
             # Kept for the next scenario; those of an earlier fit are not asked again.
             for old in [path for path in pooled if path.parent.parent != folder.parent.parent]:
                 del pooled[old]
             pooled[folder] = load_fitted(folder)
-        judged.append(judge(pooled.get(folder) or load_fitted(folder), name, units, drawn, config))
-    return judged
+
+    def judged_of(name: str) -> Judged:
+        return judge(pooled.get(found[name]) or load_fitted(found[name]), name, units, drawn, config)
+
+    # Matrix products leave Python's lock to others, so contenders are judged side by side.
+    with ThreadPoolExecutor(_THREADS) as threads:
+        return list(threads.map(judged_of, found))
 
 
 def trials_of(judged: Sequence[Judged], models: Path, scenarios: Sequence[str], config: Config) -> list[Trial]:

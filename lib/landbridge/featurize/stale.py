@@ -21,7 +21,7 @@ from landbridge.config.schema import Config
 from landbridge.lake.lake import Lake
 
 _FIRST = dt.date.min
-_COLUMNS = {"label", "value", "numbers", "categories", "tags"}
+COLUMNS = {"label", "value", "numbers", "categories", "tags"}
 """The keys of `pointwise` that columns of `examples` are made of."""
 
 
@@ -47,8 +47,9 @@ def recipe(config: Config) -> str:
     """Hash of what the configuration says of the tables, and of this room's source files."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
     code = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
-    task = "" if config.pointwise is None else config.pointwise.model_dump_json(include=_COLUMNS)
-    return _hash(f"{code} {config.data.time_zone} {config.features.model_dump_json()} {config.split.part} {task}")
+    features = config.features.model_dump_json(exclude={"scenario", "item_windows"})
+    task = "" if config.pointwise is None else config.pointwise.model_dump_json(include=COLUMNS)
+    return _hash(f"{code} {config.data.time_zone} {features} {config.split.part} {task}")
 
 
 def stale(lake: Lake, config: Config, ds: dt.date) -> Stale:

@@ -35,7 +35,7 @@ def materialise(
     owned: Sequence[int],
     scenarios: Sequence[str] | None = None,
 ) -> Arrays:
-    """Return the examples of days (since, until] whose users fall into the owned virtual shards.
+    """Return the examples of days (since, until] whose histories fall into the owned virtual shards.
 
     Histories H are distinct in (user, ts, scenario) and ordered by (shard, scenario, hash), so that neighbours have
     nothing in common; examples N are ordered by (history, item, hash). Users U are the sorted hashes of their ids.
@@ -80,13 +80,14 @@ def _scan(
 
 
 def _keys(batch: pa.RecordBatch, assembler: Assembler) -> Arrays:
-    user_hash = hash_strings(batch["user_id"])
+    user_hash, ts = hash_strings(batch["user_id"]), microseconds(batch["ts"])
     return {
         "user_hash": user_hash,
-        "shard": (user_hash % np.uint64(SHARDS)).astype(np.int8),
+        # By history, not by user: where two customers buy half of all, an epoch would take as many steps as the larger.
+        "shard": (chained(user_hash, ts) % np.uint64(SHARDS)).astype(np.int8),
         "scenario": assembler.vocabulary.encode("scenario", batch["scenario"]),
         "day": batch["ds"].cast(pa.int32()).to_numpy(zero_copy_only=False),
-        "ts": microseconds(batch["ts"]),
+        "ts": ts,
     }
 
 

@@ -27,7 +27,7 @@ __all__ = ["SHARDS", "Shards", "Store"]
 
 _KEEP = 8
 """Stores kept in the cache; those used longest ago go first."""
-_FORMAT = 1
+_FORMAT = 2
 _DIVISORS = ", ".join(str(n) for n in range(1, SHARDS + 1) if SHARDS % n == 0)
 
 

@@ -114,6 +114,8 @@ def _folded(inputs: Mapping[str, str], most: int = 500) -> Mapping[str, str]:
 
 def _at(tree: Any, section: str) -> Any:
     for key in section.split("."):
+        if tree is None:  # a section that is left out has no keys
+            return None
         if not isinstance(tree, dict) or key not in tree:
             raise ConfigError(f"a step depends on the configuration section {section}, which does not exist")
         tree = tree[key]

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from landbridge.config.days import FITS, Fit
-from landbridge.contenders.points import CODING, competing, save_point
+from landbridge.contenders.points import CODING, competing
 from landbridge.contenders.pointwise.base import PointContender, PointView
+from landbridge.contenders.pointwise.folder import save_point
 from landbridge.feed.hashing import hash_strings
 from landbridge.feed.questions import LEARNED, Questions
 from landbridge.feed.rows import Coding, Rows

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from landbridge.config.days import FITS
 from landbridge.config.schema import Config
-from landbridge.contenders.base import ALL, Contender, View
-from landbridge.contenders.folder import save_fitted
+from landbridge.contenders.base import ALL, Contender, Fitted, View
+from landbridge.contenders.folder import load_fitted, read_meta, save_fitted, scope_folder
 from landbridge.contenders.simple import all_simple
 from landbridge.feed.learned import FitRows
 from landbridge.feed.words import Words, words_of
@@ -32,7 +32,8 @@ class Simple:
                 continue
             self.bench.watch.beat(f"fitting {unit.title} fit {fit}")
             started, until = time.monotonic(), job.days.until(fit)
-            view = View(job.config, unit.scope, until, self._rows.learned(fit), self._words)
+            found = partial(self._found, fit)
+            view = View(job.config, unit.scope, until, self._rows.learned(fit), self._words, found)
             reason = contender.left_out(view)
             if reason is not None:
                 self.bench.progress.tell("note", text=reason)
@@ -58,6 +59,13 @@ class Simple:
                 steps=0,
                 seconds=round(time.monotonic() - started, 3),
             )
+
+    def _found(self, fit: str, contender: str, scope: str) -> Fitted | None:
+        """Return what this job, or its other ranks, have fitted already."""
+        folder = self.bench.job.models / "fits" / fit / scope_folder(scope) / contender
+        if not (folder / "meta.json").exists() or read_meta(folder)["fingerprint"] != self.bench.job.fingerprint:
+            return None
+        return load_fitted(folder)
 
     @cached_property
     def _words(self) -> Words | None:
