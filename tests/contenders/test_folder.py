@@ -33,6 +33,7 @@ class Table(Fitted):
     """Scores that are given; the second stage too."""
 
     kind = "table"
+    two_stages = True
     first: np.ndarray
     second: np.ndarray | None = None
 

@@ -45,6 +45,8 @@ class Fitted(ABC):
 
     kind: ClassVar[str]
     """Names the class in a saved folder."""
+    two_stages: ClassVar[bool] = False
+    """Whether `rescore` orders the best of `score` anew."""
 
     @abstractmethod
     def score(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:

@@ -27,7 +27,11 @@ _KINDS = {
     "content": ("landbridge.contenders.content", "ContentFitted"),
     "network": ("landbridge.contenders.network", "NetworkFitted"),
 }
-_BLOCK = 1024
+_BLOCK = 256
+"""Users that are scored at once: their scores stay in the processor's cache."""
+_GROUPS, _MOST_ROUNDS, _CROWD = 4, 32, 4
+"""Groups of columns for each of the k, columns of a group, and how many times k may reach the bound (see `best`)."""
+
 
 class Saved(Protocol):
     """Whatever is fitted: it names its kind, and writes itself without pickle."""
@@ -123,7 +127,7 @@ def select(
     inside = place < len(catalogue.items)
     inside[inside] = catalogue.items[place[inside]] == had.col[inside]
     first_BC[had.row[inside], place[inside]] = -np.inf
-    index_BK = best(first_BC, max(k, pool))
+    index_BK = best(first_BC, max(k, pool) if fitted.two_stages else k)
     first_BK = np.take_along_axis(first_BC, index_BK, axis=1)
     second_BK = fitted.rescore(states, catalogue, index_BK)
     final_BK = first_BK if second_BK is None else np.where(np.isneginf(first_BK), np.float32(-np.inf), second_BK)
@@ -145,12 +149,52 @@ def best(scores_BC: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     size = scores_BC.shape[1]
     if k >= size:
         return np.argsort(-scores_BC, axis=1, kind="stable")
-    # All that equals the k-th value competes; ties beyond the k-th place are cut by column, as a stable sort would.
-    threshold_B1 = np.partition(scores_BC, size - k, axis=1)[:, size - k][:, None]
-    above = scores_BC > threshold_B1
-    equal = scores_BC == threshold_B1
-    left_B1 = k - above.sum(axis=1, keepdims=True)
-    chosen = above | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= left_B1))
-    index_BK = np.nonzero(chosen)[1].reshape(len(scores_BC), k)
-    order = np.argsort(-np.take_along_axis(scores_BC, index_BK, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(index_BK, order, axis=1)
+    floor_B1 = _floor(scores_BC, k)
+    chosen = scores_BC >= floor_B1
+    count_B = np.count_nonzero(chosen, axis=1)
+    tied = np.flatnonzero(count_B > _CROWD * k)
+    if len(tied):
+        chosen[tied] = _first_of_equals(scores_BC[tied], k)
+        count_B[tied] = k
+    flat = np.flatnonzero(chosen)
+    start_B = np.cumsum(count_B) - count_B
+    place = np.repeat(np.arange(len(count_B)) * int(count_B.max(initial=k)) - start_B, count_B) + np.arange(len(flat))
+    found_BW = np.full((len(count_B), int(count_B.max(initial=k))), -np.inf, np.float32)
+    index_BW = np.zeros(found_BW.shape, np.intp)
+    found_BW.ravel()[place], index_BW.ravel()[place] = scores_BC.ravel()[flat], flat % size
+    order = np.argsort(-found_BW, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(index_BW, order, axis=1)
+
+
+def _floor(scores_BC: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """Return a bound of each row, [B, 1], that at least k of its scores reach and hardly more.
+
+    Columns are dealt into groups, and the k-th best of the groups' best is such a bound: k groups have one that is as
+    good. To find it costs a pass over the scores and a selection among the groups instead of among all columns.
+    """
+    size = scores_BC.shape[1]
+    rounds = min(_MOST_ROUNDS, size // (_GROUPS * k))
+    if rounds < 2:
+        return np.partition(scores_BC, size - k, axis=1)[:, size - k, None]
+    groups = size // rounds
+    top_BG = scores_BC[:, :groups].copy()
+    for begin in range(groups, size, groups):
+        some = scores_BC[:, begin : begin + groups]
+        np.maximum(top_BG[:, : some.shape[1]], some, out=top_BG[:, : some.shape[1]])
+    top_BG.partition(groups - k, axis=1)
+    return top_BG[:, groups - k, None]
+
+
+def _first_of_equals(scores_BC: NDArray[np.float32], k: int) -> NDArray[np.bool_]:
+    """Return the k largest of each row, of equals the first, as a stable sort would.
+
+    Score and column become one integer that orders as both do: a float's bits order as its value, once those of the
+    negative are turned round.
+    """
+    bits = (scores_BC + np.float32(0.0)).view(np.uint32)  # -0.0 becomes 0.0
+    ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+    key = ordered.astype(np.uint64) << np.uint64(32)
+    key |= np.arange(scores_BC.shape[1], dtype=np.uint64)[::-1]
+    at = scores_BC.shape[1] - k
+    chosen: NDArray[np.bool_] = key >= np.partition(key, at, axis=1)[:, at, None]
+    return chosen

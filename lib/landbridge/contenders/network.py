@@ -32,6 +32,7 @@ class NetworkFitted(Fitted):
     """
 
     kind = "network"
+    two_stages = True
     networks: Networks
     own_only: bool
 

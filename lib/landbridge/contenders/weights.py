@@ -110,15 +110,15 @@ class WeightsFitted(Fitted):
             return scores_BC
         column, known = positions(self.items, catalogue.items)
         had_BM = columns_of(states.had, self.items)
-        product: Any = had_BM @ self._columns_of(column[known])
-        scores_BC[:, known] = product if isinstance(product, np.ndarray) else product.toarray()
+        scores_BC[:, known] = self._said(had_BM, column[known])
         return scores_BC
 
-    def _columns_of(self, column: NDArray[np.intp]) -> NDArray[np.float32] | sp.csr_matrix:
-        # Copying the columns of a dense matrix costs more than the product for a small batch: not where all are wanted.
-        if len(column) == len(self.items):
-            return self.weights
-        return self.weights[:, column]
+    def _said(self, had_BM: sp.csr_matrix, column: NDArray[np.intp]) -> NDArray[np.float32]:
+        # For a batch, copying most columns of the matrix costs more than multiplying with the others too.
+        most = 2 * len(column) > len(self.items)
+        product: Any = had_BM @ (self.weights if most else self.weights[:, column])
+        said: NDArray[np.float32] = product if isinstance(product, np.ndarray) else product.toarray()
+        return said[:, column] if most else said
 
     def save(self, folder: Path) -> None:
         """Write items.npy and weights.npy, or the three arrays of a csr matrix."""
