@@ -30,6 +30,10 @@ class LockedError(LandbridgeError):
     """Another nightly writes this lake."""
 
 
+class EncoderError(LandbridgeError):
+    """A pretrained model cannot be found or loaded; the night goes on without it."""
+
+
 class TrainError(LandbridgeError):
     """A training process failed, stalled, or met a loss that is not finite."""
 

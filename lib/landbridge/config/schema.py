@@ -26,6 +26,7 @@ from landbridge.config.science import (
 from landbridge.config.scores import Scores
 from landbridge.config.storage import checked_options, checked_root
 from landbridge.config.study import Study
+from landbridge.config.text import Encode
 
 
 class Config(Node):
@@ -36,6 +37,7 @@ class Config(Node):
     features: Features = Features()
     split: Split = Split()
     pointwise: Pointwise | None = Field(None, description="There is no list to rank: every row is a question.")
+    encode: Encode | None = Field(None, description="A text encoder gives every item a vector; left out, none has one.")
     transfer: Transfer
     retriever: Retriever = Retriever()
     ranker: Ranker = Ranker()

