@@ -10,6 +10,7 @@ from landbridge.lake.contracts import Contract
 _ATOMS = {
     "string": pa.string(),
     "double": pa.float64(),
+    "float": pa.float32(),
     "bigint": pa.int64(),
     "long": pa.int64(),
     "int": pa.int32(),
