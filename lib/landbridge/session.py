@@ -44,6 +44,7 @@ def start(config: Config, log: Path) -> SparkSession:
         **s3a_settings(config.storage),
         **config.spark.conf,
         "spark.app.name": f"landbridge {config.name}",
+        "spark.sql.warehouse.dir": (config.folder / "spark-warehouse").resolve().as_uri(),
         "spark.driver.memory": config.spark.driver_memory,
     }
     master = submitted.get("spark.master") or config.spark.master
