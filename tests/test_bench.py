@@ -13,6 +13,8 @@ from tests.bench import impressions
 from tests.bench.command import main
 from tests.bench.rounds import Contender, Work, measure
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture(autouse=True)
 def small_tables(monkeypatch):

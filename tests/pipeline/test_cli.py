@@ -23,7 +23,7 @@ def test_every_command_explains_itself(command: str) -> None:
 
 
 def test_the_commands_are_those_that_are_promised() -> None:
-    steps = {"clean", "featurize", "pretrain", "finetune", "evaluate", "recommend", "report"}
+    steps = {"clean", "featurize", "encode", "pretrain", "finetune", "evaluate", "recommend", "report"}
     others = {"nightly", "check", "plan", "backfill", "rollback", "show", "diff", "schema", "sql", "study", "tune"}
     assert set(COMMANDS) == steps | others
 

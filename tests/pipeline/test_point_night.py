@@ -116,7 +116,7 @@ def test_every_subject_without_a_label_is_scored_once(done: Done) -> None:
 
 def test_the_second_run_skips_everything(done: Done) -> None:
     assert [line for line in done.second if "skipped, done before" in line and line.startswith("[")] == done.second
-    assert len(done.second) == len(NAMES)
+    assert len(done.second) == len(NAMES) - 1  # without a section encode there is no such step
 
 
 def test_predict_of_the_registered_champion_equals_the_table(done: Done) -> None:
