@@ -11,6 +11,7 @@ from landbridge.config.schema import Config
 from landbridge.contenders.base import ALL, Contender, Fitted, View
 from landbridge.contenders.folder import load_fitted, read_meta, save_fitted, scope_folder
 from landbridge.contenders.simple import all_simple
+from landbridge.errors import LakeError
 from landbridge.feed.learned import FitRows
 from landbridge.feed.words import Words, words_of
 from landbridge.train.fitting import Bench
@@ -63,9 +64,11 @@ class Simple:
     def _found(self, fit: str, contender: str, scope: str) -> Fitted | None:
         """Return what this job, or its other ranks, have fitted already."""
         folder = self.bench.job.models / "fits" / fit / scope_folder(scope) / contender
-        if not (folder / "meta.json").exists() or read_meta(folder)["fingerprint"] != self.bench.job.fingerprint:
+        try:
+            same = read_meta(folder)["fingerprint"] == self.bench.job.fingerprint
+            return load_fitted(folder) if same else None
+        except (LakeError, OSError):  # not there yet, or another rank is just replacing it
             return None
-        return load_fitted(folder)
 
     @cached_property
     def _words(self) -> Words | None:
