@@ -56,6 +56,19 @@ def scope_of(folder: str) -> str:
     return ALL if folder == "_all" else unquote(folder)
 
 
+def fit_folder(models: Path, fit: str, scope: str, contender: str) -> Path:
+    """Return where a night keeps a contender's fit of a scope."""
+    return models / "fits" / fit / scope_folder(scope) / contender
+
+
+def is_of(folder: Path, fingerprint: str) -> bool:
+    """Whether a complete fit lies in a folder, made under this fingerprint."""
+    try:
+        return bool(read_meta(folder)["fingerprint"] == fingerprint)
+    except (LakeError, KeyError):
+        return False
+
+
 def find_fitted(models: Path, fit: str, scenario: str) -> dict[str, Path]:
     """Return the folders that serve a scenario in a fit, by contender, ascending; a pooled one is under ``_all``."""
     found: dict[str, Path] = {}
@@ -157,11 +170,9 @@ def best(scores_BC: NDArray[np.float32], k: int) -> NDArray[np.intp]:
         chosen[tied] = _first_of_equals(scores_BC[tied], k)
         count_B[tied] = k
     flat = np.flatnonzero(chosen)
-    start_B = np.cumsum(count_B) - count_B
-    place = np.repeat(np.arange(len(count_B)) * int(count_B.max(initial=k)) - start_B, count_B) + np.arange(len(flat))
-    found_BW = np.full((len(count_B), int(count_B.max(initial=k))), -np.inf, np.float32)
-    index_BW = np.zeros(found_BW.shape, np.intp)
-    found_BW.ravel()[place], index_BW.ravel()[place] = scores_BC.ravel()[flat], flat % size
+    there_BW = np.arange(count_B.max(initial=k)) < count_B[:, None]
+    found_BW, index_BW = np.full(there_BW.shape, -np.inf, np.float32), np.zeros(there_BW.shape, np.intp)
+    found_BW[there_BW], index_BW[there_BW] = scores_BC.ravel()[flat], flat % size
     order = np.argsort(-found_BW, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(index_BW, order, axis=1)
 

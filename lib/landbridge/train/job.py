@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from landbridge.config.days import Days, days_of
 from landbridge.config.schema import Config
-from landbridge.contenders.folder import scope_folder
+from landbridge.contenders.folder import fit_folder, scope_folder
 from landbridge.lake.lake import Lake
 
 _CLOUD = ("AWS_", "AZURE_", "GOOGLE_")
@@ -85,7 +85,7 @@ class Job:
 
     def fit_folder(self, fit: str, unit: Unit) -> Path:
         """Where a fit of a unit is saved."""
-        return self.models / "fits" / fit / scope_folder(unit.scope) / unit.contender
+        return fit_folder(self.models, fit, unit.scope, unit.contender)
 
     def losses_file(self, fit: str, unit: Unit) -> Path:
         """Where the losses of a fit are kept."""

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from landbridge.config.schema import Config
-from landbridge.contenders.folder import read_meta, scope_folder
+from landbridge.contenders.folder import fit_folder, read_meta
 from landbridge.errors import LakeError
 from landbridge.train.job import Warm
 
@@ -41,7 +41,7 @@ def predecessor(
     """
     reason = "no earlier night has fitted it"
     for night in _earlier(models, ds):
-        folder = night / "fits" / "A" / scope_folder(scope) / contender
+        folder = fit_folder(night, "A", scope, contender)
         if not folder.exists():
             continue
         try:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from landbridge.config.days import FITS
 from landbridge.contenders.base import ALL
-from landbridge.contenders.folder import read_meta, scope_folder
+from landbridge.contenders.folder import fit_folder, is_of
 from landbridge.contenders.points import competing
 from landbridge.contenders.pointwise.base import PointContender
 from landbridge.errors import ConfigError, DataError, LakeError
@@ -130,15 +130,9 @@ def units_of(night: Night, contenders: list[PointContender]) -> tuple[Unit, ...]
 
 
 def _done(night: Night, contender: str, scope: str) -> tuple[str, ...]:
-    done = []
-    for fit in FITS:
-        folder = night.models / "fits" / fit / scope_folder(scope) / contender
-        try:
-            if not night.again and read_meta(folder)["fingerprint"] == night.fingerprint:
-                done.append(fit)
-        except (LakeError, KeyError):
-            continue
-    return tuple(done)
+    if night.again:
+        return ()
+    return tuple(fit for fit in FITS if is_of(fit_folder(night.models, fit, scope, contender), night.fingerprint))
 
 
 def _outcome(night: Night, follower: Follower, skipped: int) -> Outcome:

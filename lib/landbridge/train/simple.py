@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from landbridge.config.days import FITS
 from landbridge.config.schema import Config
 from landbridge.contenders.base import ALL, Contender, Fitted, View
-from landbridge.contenders.folder import load_fitted, read_meta, save_fitted, scope_folder
+from landbridge.contenders.folder import fit_folder, is_of, load_fitted, save_fitted
 from landbridge.contenders.simple import all_simple
 from landbridge.errors import LakeError
 from landbridge.feed.learned import FitRows
@@ -63,11 +63,10 @@ class Simple:
 
     def _found(self, fit: str, contender: str, scope: str) -> Fitted | None:
         """Return what this job, or its other ranks, have fitted already."""
-        folder = self.bench.job.models / "fits" / fit / scope_folder(scope) / contender
+        folder = fit_folder(self.bench.job.models, fit, scope, contender)
         try:
-            same = read_meta(folder)["fingerprint"] == self.bench.job.fingerprint
-            return load_fitted(folder) if same else None
-        except (LakeError, OSError):  # not there yet, or another rank is just replacing it
+            return load_fitted(folder) if is_of(folder, self.bench.job.fingerprint) else None
+        except (LakeError, OSError):  # another rank is just replacing it
             return None
 
     @cached_property

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from landbridge.config.days import FITS, days_of
 from landbridge.config.schema import Config
 from landbridge.contenders.base import ALL, Contender
-from landbridge.contenders.folder import read_meta, scope_folder
+from landbridge.contenders.folder import fit_folder, is_of
 from landbridge.contenders.simple import POPULARITIES, all_simple
-from landbridge.errors import ConfigError, DataError, LakeError
+from landbridge.errors import ConfigError, DataError
 from landbridge.step import Night
 from landbridge.train.job import Unit, Warm
 from landbridge.train.lineage import predecessor, recipe
@@ -136,12 +136,7 @@ def _with_done(night: Night, unit: Unit) -> Unit:
     """Return the unit with the fits that need not be made again: those of the same fingerprint, in order from A."""
     done = []
     for fit in FITS:
-        folder = night.models / "fits" / fit / scope_folder(unit.scope) / unit.contender
-        try:
-            same = not night.again and read_meta(folder)["fingerprint"] == night.fingerprint
-        except (LakeError, KeyError):
-            same = False
-        if not same:
+        if night.again or not is_of(fit_folder(night.models, fit, unit.scope, unit.contender), night.fingerprint):
             break
         done.append(fit)
     return Unit(unit.contender, unit.scope, unit.network, unit.split, unit.cost, tuple(done), unit.warm)
