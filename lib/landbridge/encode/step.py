@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pyarrow as pa
+import torch
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
@@ -32,7 +33,6 @@ def run(night: Night) -> Outcome:
         return _without(night, "no encode section")
     try:
         source = find(settings)
-        load(source, settings)
     except EncoderError as error:
         return _without(night, str(error))
     lake = night.spark_lake()
@@ -45,8 +45,11 @@ def run(night: Night) -> Outcome:
         if not count:
             night.say("every text is encoded already")
             return Outcome(notes={"encoded": 0, "revision": source.revision}, metrics={"encoded": 0.0})
+        load(source, settings)  # here first, where what is wrong with it is one sentence
         night.say(f"encoding {count:,} texts with {settings.model}")
         _write(night, lake, encoded(changed, count, settings, source), settings, source)
+    except EncoderError as error:
+        return _without(night, str(error))
     except (PySparkException, Py4JError) as error:
         return _without(night, complaint(error))
     finally:
@@ -62,13 +65,14 @@ def encoded(texts: DataFrame, count: int, settings: Encode, source: Source) -> D
     """
 
     def encode(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        torch.set_num_threads(1)  # an executor runs as many workers as it has cores
         encoder = load(source, settings)
         for part in _rebatched(batches, settings.batch):
             vectors = encoder.encode(part["text"].to_pylist())
             flat = pa.array(vectors.ravel(), pa.float32())
             ends = pa.array(range(0, vectors.size + 1, vectors.shape[1]), pa.int32())
             rows = [part["item_id"], part["text_hash"], pa.ListArray.from_arrays(ends, flat)]
-            yield pa.RecordBatch.from_arrays([_whole(row) for row in rows], schema=_SCHEMA)
+            yield pa.RecordBatch.from_arrays(rows, schema=_SCHEMA)
 
     parts = _parts(count, texts.sparkSession.sparkContext.defaultParallelism, settings.batch)
     ordered = texts.repartition(parts, "item_id").sortWithinPartitions(F.length("text"), "item_id")
@@ -80,16 +84,11 @@ def _parts(count: int, cores: int, batch: int) -> int:
     return min(-(-count // batch), cores * -(-count // (cores * _TEXTS)))
 
 
-def _rebatched(batches: Iterator[pa.RecordBatch], size: int) -> Iterator[pa.Table]:
-    """Yield tables of `size` rows; only the last of an incoming batch is shorter."""
+def _rebatched(batches: Iterator[pa.RecordBatch], size: int) -> Iterator[pa.RecordBatch]:
+    """Yield batches of `size` rows; only the last of an incoming batch is shorter."""
     for batch in batches:
-        table = pa.Table.from_batches([batch])
-        for start in range(0, table.num_rows, size):
-            yield table.slice(start, size)
-
-
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        for start in range(0, batch.num_rows, size):
+            yield batch.slice(start, size)
 
 
 def _write(night: Night, lake: SparkLake, vectors: DataFrame, settings: Encode, source: Source) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from delta.tables import DeltaTable
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -74,8 +75,6 @@ class SparkLake:
     def merge(self, name: str, rows: DataFrame, key: Sequence[str], fingerprint: str) -> int:
         """Put rows in the place of those of the same key, and add the others, in one commit; return the version."""
         self.create(name)
-        from delta.tables import DeltaTable
-
         table = DeltaTable.forPath(self.spark, self.lake.path(name)).alias("old")
         same = " AND ".join(f"old.`{column}` = new.`{column}`" for column in key)
         merging = table.merge(self._selected(name, rows).alias("new"), same)

@@ -64,8 +64,8 @@ def steps_until(last: str = NAMES[-1], config: Config | None = None) -> tuple[St
     if last not in ROOMS:
         raise ConfigError(f"there is no step {last}; steps: {', '.join(NAMES)}")
     wanted = NAMES[: NAMES.index(last) + 1]
-    without_text = config is None or config.encode is None
-    return tuple(load(name, config) for name in wanted if name != "encode" or not without_text or last == name)
+    has_texts = config is not None and config.encode is not None
+    return tuple(load(name, config) for name in wanted if name != "encode" or has_texts or name == last)
 
 
 def since(name: str, steps: Sequence[Step]) -> frozenset[str]:
