@@ -23,6 +23,8 @@ from landbridge.lake.lake import Lake
 _FIRST = dt.date.min
 COLUMNS = {"label", "value", "numbers", "categories", "tags"}
 """The keys of `pointwise` that columns of `examples` are made of."""
+FEATURES = {"history", "had", "running", "user", "item"}
+"""The keys of `features` that this room reads."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def recipe(config: Config) -> str:
     """Hash of what the configuration says of the tables, and of this room's source files."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
     code = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
-    features = config.features.model_dump_json(exclude={"scenario", "item_windows"})
+    features = config.features.model_dump_json(include=FEATURES)
     task = "" if config.pointwise is None else config.pointwise.model_dump_json(include=COLUMNS)
     return _hash(f"{code} {config.data.time_zone} {features} {config.split.part} {task}")
 

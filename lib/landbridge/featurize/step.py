@@ -16,7 +16,7 @@ from landbridge.config.schema import Config
 from landbridge.errors import DataError, LandbridgeError
 from landbridge.featurize.baskets import as_of, baskets
 from landbridge.featurize.pointwise import REFUSED, pointwise_examples
-from landbridge.featurize.stale import COLUMNS, Stale, examples_notes, notes_of, stale
+from landbridge.featurize.stale import COLUMNS, FEATURES, Stale, examples_notes, notes_of, stale
 from landbridge.featurize.states import events_of, examples_of, states_of
 from landbridge.featurize.statistics import daily_statistics
 from landbridge.featurize.vocabulary import new_values
@@ -129,7 +129,7 @@ FEATURIZE = Step(
     writes=("vocabulary", "statistics", "examples", "user_state"),
     sections=(
         "data",
-        *(f"features.{name}" for name in ("history", "had", "running", "user", "item")),
+        *(f"features.{name}" for name in sorted(FEATURES)),
         *(f"pointwise.{name}" for name in sorted(COLUMNS)),
         "split.part",
     ),
