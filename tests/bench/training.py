@@ -19,10 +19,11 @@ from tests.bench.rounds import Contender, Work
 from tests.bench.training_peers import BATCH, DIM, EXPERTS, WIDTHS
 
 from landbridge.config.rankers import RankerSettings
+from landbridge.contenders.pointwise.network import sizes_of
 from landbridge.contenders.pointwise.prepared import Known, Prepared
 from landbridge.contenders.pointwise.steps import fit_ranker
 from landbridge.feed.rows import Coding, Rows
-from landbridge.models.rankers import RankerSizes, new_ranker
+from landbridge.models.rankers import new_ranker
 
 Kind = Literal["mmoe", "star"]
 _LAYERS: dict[Kind, dict[str, list[int]]] = {
@@ -56,30 +57,15 @@ def _ours(kind: Kind, rows: Rows) -> Callable[[float], Callable[[], object]]:
     settings = RankerSettings(
         kinds=(kind,), dim=DIM, experts=EXPERTS, epochs=1, batch=BATCH, user_rows=1, **_LAYERS[kind]
     )
-    ranker = new_ranker(kind, _sizes(rows.coding, settings), seed=7)
-    train = Prepared.of(rows, Known.fit(rows, settings.user_rows), None, None)
+    known = Known.fit(rows, settings.user_rows)
+    ranker = new_ranker(kind, sizes_of(rows.coding, known, settings, outcomes=1), seed=7)
+    train = Prepared.of(rows, known, None, None)
 
     def epoch(dropout: float) -> Callable[[], object]:
         given = settings.model_copy(update={"dropout": dropout})
         return lambda: fit_ranker(ranker, train, None, given, seed=7)
 
     return epoch
-
-
-def _sizes(coding: Coding, settings: RankerSettings) -> RankerSizes:
-    return RankerSizes(
-        users=coding.size("user"),
-        items=coding.size("item"),
-        scenarios=coding.size("scenario"),
-        tags=coding.size("tag"),
-        categories=tuple(coding.size(name) for name in coding.categories),
-        numbers=0,
-        dim=settings.dim,
-        hidden=tuple(settings.hidden),
-        tower=tuple(settings.tower),
-        experts=settings.experts,
-        dropout=settings.dropout,
-    )
 
 
 def _rows(given: Impressions) -> Rows:

@@ -127,7 +127,7 @@ class PointNetwork(PointContender):
     ) -> PointNetworkFitted:
         # A continued network needs a table of every user that one of its scenarios knows, and so all have them alike.
         known = Known.fit(rows, self.settings.user_rows, view.config.features.scenario)
-        ranker = new_ranker(self.ranker_kind, _sizes(rows.coding, known, self.settings, _outcomes(rows)), view.seed)
+        ranker = new_ranker(self.ranker_kind, sizes_of(rows.coding, known, self.settings, _outcomes(rows)), view.seed)
         _standardise(ranker, rows)
         return self._fitted(view, ranker, rows, rows, held_out, as_scenario, continued=False)
 
@@ -164,7 +164,8 @@ def contenders(config: Config) -> list[PointContender]:
     return list(every.values())
 
 
-def _sizes(coding: Coding, known: Known, given: RankerSettings, outcomes: int) -> RankerSizes:
+def sizes_of(coding: Coding, known: Known, given: RankerSettings, outcomes: int) -> RankerSizes:
+    """Return what a network on rows of this coding is shaped by; `outcomes` are those of an answer in a history."""
     past = {"outcomes": outcomes, "pairs": outcomes + 1, "tastes": 2 * (outcomes + 1)} if given.history else {}
     return RankerSizes(
         users=coding.size("user") if known.user_U.any() else 1,
