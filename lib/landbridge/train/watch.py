@@ -32,7 +32,8 @@ class Watch:
         threading.Thread(target=self._look, name="watch", daemon=True).start()
 
     def beat(self, doing: str) -> None:
-        """Say that something moved, and what is done now."""
+        """Say that something moved, and what is done now; a beat that comes too late ends this process as well."""
+        self._end_if_stalled()
         self.doing = doing
         self._last = time.monotonic()
 
@@ -43,14 +44,17 @@ class Watch:
     def _look(self) -> None:
         while True:
             time.sleep(INTERVAL)
-            waited = time.monotonic() - self._last
-            if waited > self.stall_seconds:
-                _die(
-                    f"no step for {waited:.0f} seconds while {self.doing}, so this process ends itself "
-                    f"(train.stall_seconds is {self.stall_seconds:g})"
-                )
+            self._end_if_stalled()
             if not alive(self.parent):
                 _die("the process that started this training is gone, so this process ends itself")
+
+    def _end_if_stalled(self) -> None:
+        waited = time.monotonic() - self._last
+        if waited > self.stall_seconds:
+            _die(
+                f"no step for {waited:.0f} seconds while {self.doing}, so this process ends itself "
+                f"(train.stall_seconds is {self.stall_seconds:g})"
+            )
 
 
 def parent_here() -> dict[str, Any]:
