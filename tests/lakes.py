@@ -78,6 +78,7 @@ def lake_of(config: Config, events: list[dict[str, Any]], ds: dt.date) -> Lake:
     examples, states = _examples(config, events, ds)
     lake = Lake(config)
     _write(lake, "examples", examples)
+    _write(lake, "histories", list({(row["user_id"], row["ts"], row["scenario"]): row for row in examples}.values()))
     _write(lake, "user_state", states)
     _write(lake, "vocabulary", _vocabulary(events))
     _write(lake, "statistics", _statistics(config, events, examples))
@@ -90,6 +91,18 @@ def lake_of(config: Config, events: list[dict[str, Any]], ds: dt.date) -> Lake:
         ],
     )
     return lake
+
+
+def examples_of(lake: Lake, until: dt.date | None = None) -> pa.Table:
+    """The table `examples`, each row with what `histories` says of it, joined in plain Python."""
+    known = {
+        (row["user_id"], row["ts"], row["scenario"]): row for row in lake.read("histories", until=until).to_pylist()
+    }
+    rows = lake.read("examples", until=until).to_pylist()
+    whole = [{**known[row["user_id"], row["ts"], row["scenario"]], **row} for row in rows]
+    schemas = (arrow_schema(lake.contract(name)) for name in ("examples", "histories"))
+    fields = {field.name: field for schema in schemas for field in schema}
+    return pa.Table.from_pylist(whole, schema=pa.schema(list(fields.values())))
 
 
 def last_day(config: Config, days: int) -> dt.date:

@@ -117,7 +117,8 @@ def write_lake(lake: Lake) -> None:
         }
     features = dict.fromkeys(lake.config.features.user)
     write(lake, "events", events)
-    write(lake, "examples", [{**event, **features, "history": []} for event in events])
+    write(lake, "examples", events)
+    write(lake, "histories", [{**event, **features, "history": []} for event in events])
     write(lake, "items", [{"item_id": item, "valid_from": FIRST, "title": f"Title Of {item}"} for item in ITEMS])
     write(
         lake,

@@ -43,13 +43,14 @@ class _Invoices:
 
 
 def shop(root: Path, examples: int) -> tuple[Lake, Config, dt.date]:
-    """Write `examples`, `vocabulary` and `statistics`; return the lake, its configuration and its last day."""
+    """Write what a night trains on; return the lake, its configuration and its last day."""
     config, draw = tiny_config(root), np.random.default_rng(3)
     lake, invoices = Lake(config), _invoices(config, examples, draw)
     popular = 1.0 / np.arange(1, ITEMS + 1)
     item_N = draw.choice(ITEMS, int(invoices.count_V.sum()), p=popular / popular.sum())
     table = _examples(config, invoices, item_N, draw)
     _append(lake, "examples", table)
+    _append(lake, "histories", _histories(table, invoices, config.features.history))
     _append(lake, "vocabulary", _vocabulary(config.data.reader.first_day))
     _append(lake, "statistics", _statistics(config, table))
     return lake, config, last_day(config, DAYS)
@@ -71,7 +72,7 @@ def _examples(
     ts_N, user_N = invoices.ts_V[invoice_N], invoices.user_V[invoice_N]
     ones, same = np.ones(len(item_N)), pa.DictionaryArray.from_arrays(np.zeros(len(item_N), np.int32), [SOURCE])
     kind = pa.DictionaryArray.from_arrays(np.zeros(len(item_N), np.int32), ["purchase"])
-    columns = {
+    return {
         "example_id": _names("e", np.arange(len(item_N))),
         "ds": pa.array((ts_N // (86400 * _SECOND)).astype(np.int32)).cast(pa.date32()),
         "ts": pa.array(ts_N).cast(pa.timestamp("us", "UTC")),
@@ -84,10 +85,16 @@ def _examples(
         **{f"running_{name}": pa.array(ones) for name in config.features.running},
         **{name: pa.array(draw.standard_normal(len(item_N))) for name in config.features.user},
     }
-    return {**columns, "history": _histories(columns, invoices, config.features.history).take(pa.array(invoice_N))}
 
 
-def _histories(columns: Mapping[str, Any], invoices: _Invoices, length: int) -> pa.ListArray:
+def _histories(columns: Mapping[str, Any], invoices: _Invoices, length: int) -> Mapping[str, Any]:
+    """Return a row for every user and moment; of two invoices at one second the first stands for both."""
+    _, first = np.unique(np.stack([invoices.user_V, invoices.ts_V]), axis=1, return_index=True)
+    told = {name: column.take(pa.array(invoices.start_V[first])) for name, column in columns.items()}
+    return {**told, "history": _before(columns, invoices, length).take(pa.array(first))}
+
+
+def _before(columns: Mapping[str, Any], invoices: _Invoices, length: int) -> pa.ListArray:
     """Return, for every invoice, the last events of its user before it."""
     first_V = np.searchsorted(invoices.user_V, invoices.user_V)
     from_V = np.maximum(invoices.start_V[first_V], invoices.start_V - length)

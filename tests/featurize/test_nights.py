@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from tests.lakes import examples_of
 from tests.logs import Line, Shop, day, line, lines
 
 from landbridge.clean.step import CLEAN
 from landbridge.featurize.step import FEATURIZE
 
-TABLES = ("events", "quarantine", "items", "users", "vocabulary", "statistics", "examples")
+TABLES = ("events", "quarantine", "items", "users", "vocabulary", "statistics", "examples", "histories")
 DAYS = (2, 3, 4, 6)
 """Wednesday to Friday, and Sunday; the shop is closed on Saturday."""
 MakeShop = Callable[..., Shop]
@@ -100,7 +101,7 @@ def test_no_example_knows_the_future(at_once: Shop, make_shop: MakeShop) -> None
     shop.write(day(4), lines(day(4), 20, seed=9))
     shop.write(day(6), lines(day(6), 20, seed=9))
     shop.run(day(6), CLEAN, FEATURIZE)
-    for table in ("examples", "statistics"):
+    for table in ("examples", "histories", "statistics"):
         assert shop.rows(table, until=day(3)) == at_once.rows(table, until=day(3))
         assert shop.rows(table) != at_once.rows(table)
 
@@ -117,7 +118,9 @@ def test_events_of_one_moment_do_not_see_each_other_and_earlier_ones_are_seen_by
         ],
     )
     shop.run(day(0), CLEAN, FEATURIZE)
-    seen = {row["item_id"]: {event["item_id"] for event in row["history"]} for row in shop.rows("examples")}
+    seen = {
+        row["item_id"]: {event["item_id"] for event in row["history"]} for row in examples_of(shop.lake).to_pylist()
+    }
     assert seen == {
         "10001": set(),
         "10004": set(),
@@ -156,7 +159,7 @@ def _every_row_is_in_one_table(shop: Shop) -> None:
 def _history_is_what_was_before(shop: Shop) -> None:
     """Against plain Python: of the user's events strictly before, by time and then by id, the last four."""
     events = sorted(shop.rows("events"), key=lambda row: (row["ts"], row["event_id"]))
-    for example in shop.rows("examples"):
+    for example in examples_of(shop.lake).to_pylist():
         before = [
             event["item_id"]
             for event in events
@@ -169,7 +172,7 @@ def _state_is_history_of_the_next_day(shop: Shop) -> None:
     compared = 0
     for number, following in ((2, 3), (3, 4), (4, 6), (5, 6)):
         states = {row["user_id"]: row["history"] for row in shop.rows("user_state") if row["ds"] == day(number)}
-        examples = [row for row in shop.rows("examples") if row["ds"] == day(following)]
+        examples = [row for row in examples_of(shop.lake).to_pylist() if row["ds"] == day(following)]
         first: dict[str, dict[str, Any]] = {}
         for row in sorted(examples, key=lambda row: row["ts"]):
             first.setdefault(row["user_id"], row)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
+from tests.lakes import examples_of
 from tests.snapshots import DS, Snapshot
 
 from landbridge.clean.check import check
@@ -126,7 +127,7 @@ def test_lists_are_ranked_with_parts_by_place(tmp_path: Path, spark: SparkSessio
     small.put("alone.txt", "1\t5,6,7")
     small.put("both.txt", "1\t7,5,9")
     small.run(DS, CLEAN, FEATURIZE)
-    found = {(row["user_id"], row["item_id"]): row for row in small.rows("examples")}
+    found = {(row["user_id"], row["item_id"]): row for row in examples_of(small.lake).to_pylist()}
     assert {key: row["part"] for key, row in found.items()} == {
         ("alone:1", "5"): "train",
         ("alone:1", "6"): "train",

@@ -1,7 +1,7 @@
 """One tiny lake for all tests of the feed."""
 
 import pytest
-from tests.lakes import last_day, tiny_config, tiny_lake
+from tests.lakes import examples_of, last_day, tiny_config, tiny_lake
 
 from landbridge.config.days import days_of
 from landbridge.feed.assemble import Assembler
@@ -33,7 +33,7 @@ def assembler(lake, config, days):
 @pytest.fixture(scope="session")
 def examples(lake):
     """The table as Python rows."""
-    return lake.read("examples").to_pylist()
+    return examples_of(lake).to_pylist()
 
 
 @pytest.fixture(scope="session")

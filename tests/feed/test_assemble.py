@@ -3,6 +3,7 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.lakes import examples_of
 
 from landbridge.errors import DataError
 from landbridge.feed.assemble import Assembler
@@ -11,7 +12,7 @@ from landbridge.feed.item_features import Snapshot
 
 @pytest.fixture(scope="module")
 def table(lake):
-    return lake.read("examples")
+    return examples_of(lake)
 
 
 @pytest.fixture(scope="module")

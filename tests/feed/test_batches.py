@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.lakes import SCENARIOS
+from tests.lakes import SCENARIOS, examples_of
 
 from landbridge.errors import ConfigError, DataError
 from landbridge.feed.batches import Loader
@@ -117,7 +117,7 @@ def test_a_batch_says_what_the_table_says(make, examples, assembler, lake):
     for row in sorted(examples, key=lambda row: row["ts"]):
         if row["had"]:
             first.setdefault((row["user_id"], row["item_id"]), row["ts"])
-    table = lake.read("examples")
+    table = examples_of(lake)
     whole = assembler.states(table, SOURCE)
     place = {row["example_id"]: number for number, row in enumerate(examples)}
     news = set()

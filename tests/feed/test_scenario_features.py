@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.lakes import SMALL, SOURCE, UTC, last_day, tiny_config, tiny_lake
+from tests.lakes import SMALL, SOURCE, UTC, examples_of, last_day, tiny_config, tiny_lake
 
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.distinct import Distinct
@@ -47,7 +47,7 @@ def features(assembler, scenario, day, hours=12):
 
 def by_hand(lake, scenario, day):
     """Raw values out of the examples before a day."""
-    rows = [row for row in lake.read("examples").to_pylist() if row["scenario"] == scenario and row["ds"] < day]
+    rows = [row for row in examples_of(lake).to_pylist() if row["scenario"] == scenario and row["ds"] < day]
     had = [row for row in rows if row["had"]]
     lines = np.array([row["log_lines"] for row in rows])
     return {
@@ -95,7 +95,7 @@ def test_a_scenario_without_a_log_has_the_place_of_an_empty_one(assembler, confi
 
 def test_they_reach_the_networks_with_the_scenario_that_is_asked(assembler, lake, until):
     """Stored histories, which are read for several scenarios at once, hold what a question of one scenario gets."""
-    rows = lake.read("examples", until=until).sort_by("example_id")
+    rows = examples_of(lake, until).sort_by("example_id")
     store = Store.open(lake, assembler, None, until)
     for scenario in (SOURCE, SMALL):
         own = rows.filter(pa.compute.equal(rows["scenario"], scenario))

@@ -30,22 +30,21 @@ def quarantined(*rules: str, ds: dt.date = DS) -> str:
             f"cast(array({listed}) as array<string>) rules")  # fmt: skip
 
 
-def example(lake: Lake) -> pa.Table:
+def history(lake: Lake) -> pa.Table:
     features = dict.fromkeys(lake.config.features.user, 0.5)
     past = {"item_id": "1", "scenario": "Germany", "event_type": "purchase", "outcome": 1.0, "ts": AT}
-    row = {"example_id": "e", "ds": DS, "ts": AT, "user_id": "u", "item_id": "é", "scenario": "Germany",
-           "event_type": "purchase", "outcome": 1.0, "had": True, "history": [past], **features}  # fmt: skip
-    return pa.Table.from_pylist([row], schema=arrow_schema(lake.contract("examples")))
+    row = {"ds": DS, "ts": AT, "user_id": "é", "scenario": "Germany", "history": [past], **features}
+    return pa.Table.from_pylist([row], schema=arrow_schema(lake.contract("histories")))
 
 
 def test_delta_rs_reads_what_spark_wrote(spark_lake: SparkLake, spark: SparkSession) -> None:
-    rows = example(spark_lake.lake)
-    spark_lake.replace_days("examples", spark.createDataFrame(rows), DS, DS, "print")
-    read = spark_lake.lake.read("examples")
+    rows = history(spark_lake.lake)
+    spark_lake.replace_days("histories", spark.createDataFrame(rows), DS, DS, "print")
+    read = spark_lake.lake.read("histories")
     assert read.cast(rows.schema).to_pylist() == rows.to_pylist()
-    assert spark_lake.lake.fingerprint("examples") == "print"
-    assert spark_lake.lake.days("examples") == [DS]
-    assert spark_lake.lake.delta("examples").metadata().configuration["landbridge.contract"] == "1"
+    assert spark_lake.lake.fingerprint("histories") == "print"
+    assert spark_lake.lake.days("histories") == [DS]
+    assert spark_lake.lake.delta("histories").metadata().configuration["landbridge.contract"] == "1"
 
 
 def test_spark_reads_what_delta_rs_wrote(spark_lake: SparkLake) -> None:

@@ -49,7 +49,7 @@ def test_every_contract_is_whole() -> None:
 def test_configured_columns_are_in_the_contracts() -> None:
     tables = contracts(load(CONF))
     assert {"quantity", "price", "title", "country"} <= set(tables["events"].columns)
-    assert "log_line_value" in tables["examples"].columns
+    assert "log_line_value" in tables["histories"].columns
     assert {"log_line_value", "running_spend"} <= set(tables["user_state"].columns)
 
 

@@ -28,6 +28,7 @@ TABLES = (
     "vocabulary",
     "statistics",
     "examples",
+    "histories",
     "user_state",
     "metrics",
     "recommendations",

@@ -30,7 +30,7 @@ from landbridge.feed.assemble import Assembler
 from landbridge.lake.lake import Lake
 
 ROUTES = "routes.json"
-_READ = ("events", "vocabulary", "statistics", "examples", "user_state", "items")
+_READ = ("events", "vocabulary", "statistics", "examples", "histories", "user_state", "items")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Who is judged on what where a split declares parts: next items, users cold in a scenario, few users to learn from.
 
-Next item: a unit is an example of the judged part. Its state is the history that stands in the example, its truth the
-item; all that the user had before is out of the race. The catalogue is every item with an event in the scenario.
+Next item: a unit is an example of the judged part. Its state is the history of the example, its truth the item; all
+that the user had before is out of the race. The catalogue is every item with an event in the scenario.
 
 Cold users: users chosen by a hash lose all events of one scenario, if they have any in another. What they had elsewhere
 ranks the whole scenario, and the truth is all that they lost.
@@ -28,6 +28,7 @@ from landbridge.contenders.folder import blocks
 from landbridge.errors import DataError
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.hashing import crc32, hash_strings, uniform
+from landbridge.feed.histories import with_histories
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.states import Catalogue, States, no_had
 from landbridge.lake.lake import Lake
@@ -70,12 +71,12 @@ def next_items(
     items
         The catalogue, ascending.
     """
-    columns = ["user_id", "item_id", "ts", "example_id", "history", *assembler.user_names]
+    columns = ["ds", "scenario", "user_id", "item_id", "ts", "example_id"]
     wanted = (pc.field("part") == part) & (pc.field("scenario") == scenario)
     batches = [batch for batch in lake.scan("examples", until=ds, columns=columns, where=wanted) if batch.num_rows]
     if not batches:
         raise DataError(f"the part {part} has no example of {scenario}; correct split.part")
-    rows = pa.Table.from_batches(batches)
+    rows = with_histories(lake, pa.Table.from_batches(batches), assembler.user_names)
     rows = rows.sort_by([(name, "ascending") for name in ("user_id", "ts", "example_id")])
     item_B = assembler.vocabulary.encode("item_id", rows["item_id"])
     code_B = before.codes(rows["user_id"])

@@ -1,6 +1,6 @@
 """Who is judged in a night whose split declares parts: whoever takes something new in the part of the window.
 
-A unit is an example of the part, as in a study: its state is the history that stands in it, what the user had in the
+A unit is an example of the part, as in a study: its state is its history, what the user had in the
 parts before is out of the race. A night never lists what a user has, so an example of something had is no unit.
 """
 

@@ -225,7 +225,7 @@ def _flat(rows: Sequence[Row], config: Config) -> dict[str, float]:
 
 EVALUATE = Step(
     "evaluate",
-    reads=("examples", "statistics", "vocabulary", "items"),
+    reads=("examples", "histories", "statistics", "vocabulary", "items"),
     writes=("metrics",),
     sections=("data", "features", "split", "transfer", "contenders", "guard", "evaluate", "recommend", "seed", "days"),
     run=run,

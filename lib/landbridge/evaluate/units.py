@@ -1,8 +1,8 @@
 """Who is judged on what. A unit is a user of a scenario in a window: what he had before, what he took as new.
 
-The state of a unit is the history that stands in the user's first example of the window, over all scenarios; as nothing
-happened between the window's start and that example, it is the history at the start. What he had, and what the
-catalogue holds, is as of the window's start. Judged are users with an event in the scenario before the window who
+The state of a unit is the user's first history of the window, over all scenarios; as nothing happened between the
+window's start and that moment, it is the history at the start. What he had, and what the catalogue holds, is as of the
+window's start. Judged are users with an event in the scenario before the window who
 take something in it that they did not have, in whatever scenario they might have got it.
 """
 
@@ -58,7 +58,7 @@ def units_of(
     if not taken:
         return []
     everybody = np.unique(np.concatenate([user_B for user_B, _ in taken.values()]))
-    first = _first_examples(lake, assembler, window, interactions.user_ids.take(pa.array(everybody)))
+    first = _first_histories(lake, assembler, window, interactions.user_ids.take(pa.array(everybody)))
     # The row of every user in `first`, which is sorted by user id like the codes are.
     place = np.full(len(interactions.user_ids), -1, np.int64)
     place[interactions.codes(first["user_id"])] = np.arange(first.num_rows)
@@ -101,13 +101,13 @@ def _sample(codes: NDArray[np.int32], user_ids: pa.StringArray, users: int) -> N
     return np.sort(order[:users])
 
 
-def _first_examples(lake: Lake, assembler: Assembler, window: Window, user_ids: pa.StringArray) -> pa.Table:
-    """Return the first example of each user in the window, one row a user, by user id; no more is held in memory."""
-    columns = ["user_id", "ts", "example_id", "history", *assembler.user_names]
+def _first_histories(lake: Lake, assembler: Assembler, window: Window, user_ids: pa.StringArray) -> pa.Table:
+    """Return the first history of each user in the window, one row a user, by user id; no more is held in memory."""
+    columns = ["user_id", "ts", "scenario", "history", *assembler.user_names]
     wanted = pc.field("user_id").isin(user_ids)
     parts = [
         _first_of_each(pa.Table.from_batches([batch]))
-        for batch in lake.scan("examples", window.since, window.until, columns, wanted)
+        for batch in lake.scan("histories", window.since, window.until, columns, wanted)
         if batch.num_rows
     ]
     return _first_of_each(pa.concat_tables(parts))
@@ -116,10 +116,10 @@ def _first_examples(lake: Lake, assembler: Assembler, window: Window, user_ids: 
 def _first_of_each(rows: pa.Table) -> pa.Table:
     rows = rows.take(
         pc.sort_indices(
-            rows.select(["user_id", "ts", "example_id"]),
-            sort_keys=[("user_id", "ascending"), ("ts", "ascending"), ("example_id", "ascending")],
+            rows.select(["user_id", "ts", "scenario"]),
+            sort_keys=[("user_id", "ascending"), ("ts", "ascending"), ("scenario", "ascending")],
         )
     )
     code = rows["user_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-    # Examples of one moment share their history, so the tie by example id decides nothing but the order.
+    # Two scenarios at one moment have the same history, so the tie decides nothing but the order.
     return rows.take(pa.array(np.flatnonzero(np.diff(code, prepend=-1))))

@@ -2,7 +2,7 @@
 
 An example depends on its own day and on every day before it. So each day of events has a chain: a hash of the
 recipe and of the content of all days up to and with it. The ledger's notes of former nights say from which chain a day
-of `examples`, or a partition of `user_state`, was made, and the digest of the partition that came of it. A day is
+of `examples` and `histories`, or a partition of `user_state`, was made, and the digest of what came of it. A day is
 current when one of these records agrees with both the events and the table of now; their order does not matter.
 Where the ledger has no record, the day is made again, which changes nothing but time.
 """
@@ -58,7 +58,7 @@ def stale(lake: Lake, config: Config, ds: dt.date) -> Stale:
     """Compare events, examples and user states with what former nights say they made."""
     chains = _chains(lake, config, ds)
     examples, states = _records(lake, "examples"), _records(lake, "user_state")
-    made, kept = lake.digests("examples"), lake.digests("user_state")
+    made, kept = _made(lake), lake.digests("user_state")
     days = sorted(day for day in {*chains, *made} if _FIRST < day <= ds)
     todo = Stale(chains, None, None, False)
 
@@ -79,10 +79,16 @@ def notes_of(lake: Lake, todo: Stale, ds: dt.date) -> dict[str, Any]:
 
 
 def examples_notes(lake: Lake, todo: Stale) -> dict[str, Any]:
-    """The same of `examples` alone, where no state is kept."""
-    made = lake.digests("examples")
+    """The same of `examples` and `histories` alone."""
+    made = _made(lake)
     anew = [] if todo.since is None else [day for day in todo.chains if todo.since <= day]
     return {"examples": {day.isoformat(): [todo.chains[day], made.get(day, "")] for day in anew}}
+
+
+def _made(lake: Lake) -> dict[dt.date, str]:
+    """The digest of each day of `examples`, and of `histories` where there are any."""
+    histories = lake.digests("histories")
+    return {day: digest + histories.get(day, "") for day, digest in lake.digests("examples").items()}
 
 
 def _chains(lake: Lake, config: Config, ds: dt.date) -> dict[dt.date, str]:

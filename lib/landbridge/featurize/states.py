@@ -1,4 +1,4 @@
-"""Examples out of baskets, and what is known of every user at the end of a day."""
+"""Examples and histories out of baskets, and what is known of every user at the end of a day."""
 
 from __future__ import annotations
 
@@ -12,34 +12,39 @@ from landbridge.featurize.baskets import end_of, user_features
 
 
 def examples_of(rows: DataFrame, config: Config, since: dt.date) -> DataFrame:
-    """Return an example for each event of the days from `since` on, with history and user features as of then.
+    """Return an example for each event of the days from `since` on."""
+    slim = _made(rows, since).select("ds", "user_id", "ts", F.explode("events").alias("event"))
+    told = ["item_id", "scenario", "event_type", "outcome", "had", *(["part"] if config.split.part else [])]
+    columns = (F.col(f"event.{name}") for name in told)
+    return _by_day(slim.select(F.col("event.event_id").alias("example_id"), "ds", "user_id", "ts", *columns))
 
-    Baskets are moved to their day before they are taken apart, so that a history travels once and not once an event.
-    """
-    wanted = user_features(rows.where(F.col("is_new") & (F.col("ds") >= F.lit(since))), config, "before_")
-    features = list(config.features.user)
-    slim = wanted.select("ds", "user_id", "ts", "events", F.col("before_history").alias("history"), *features)
-    by_day = slim.hint("rebalance", "ds").sortWithinPartitions("ds", F.col("events")[0]["scenario"], "user_id", "ts")
-    exploded = by_day.select("ds", "user_id", "ts", "history", *features, F.explode("events").alias("event"))
-    return exploded.select(
-        F.col("event.event_id").alias("example_id"),
-        "ds",
-        "ts",
-        "user_id",
-        "event.item_id",
-        "event.scenario",
-        "event.event_type",
-        "event.outcome",
-        "event.had",
-        *(["event.part"] if config.split.part is not None else []),
-        "history",
-        *features,
+
+def histories_of(rows: DataFrame, config: Config, since: dt.date) -> DataFrame:
+    """Return the history and the user features as of each moment of the days from `since` on, by scenario."""
+    wanted = user_features(_made(rows, since), config, "before_")
+    return _by_day(
+        wanted.select(
+            "ds",
+            "user_id",
+            "ts",
+            F.explode(F.array_distinct("events.scenario")).alias("scenario"),
+            F.col("before_history").alias("history"),
+            *config.features.user,
+        )
     )
+
+
+def _made(rows: DataFrame, since: dt.date) -> DataFrame:
+    return rows.where(F.col("is_new") & (F.col("ds") >= F.lit(since)))
+
+
+def _by_day(rows: DataFrame) -> DataFrame:
+    return rows.hint("rebalance", "ds").sortWithinPartitions("ds", "scenario", "user_id", "ts")
 
 
 def events_of(rows: DataFrame, config: Config, since: dt.date) -> DataFrame:
     """Return the events of the days from `since` on with the user features as of then, for `daily_statistics`."""
-    wanted = user_features(rows.where(F.col("is_new") & (F.col("ds") >= F.lit(since))), config, "before_")
+    wanted = user_features(_made(rows, since), config, "before_")
     names = ["item_id", "scenario", "event_type", "outcome", "had", *(f"item_{name}" for name in config.features.item)]
     exploded = wanted.select("ds", *config.features.user, F.explode("events").alias("event"))
     return exploded.select("ds", *config.features.user, *(F.col(f"event.{name}") for name in names))

@@ -1,4 +1,4 @@
-"""The step `featurize`: events become vocabulary, statistics, examples and the user state of ds."""
+"""The step `featurize`: events become vocabulary, statistics, examples, histories and the user state of ds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from landbridge.errors import DataError, LandbridgeError
 from landbridge.featurize.baskets import as_of, baskets
 from landbridge.featurize.pointwise import REFUSED, pointwise_examples
 from landbridge.featurize.stale import COLUMNS, FEATURES, Stale, examples_notes, notes_of, stale
-from landbridge.featurize.states import events_of, examples_of, states_of
+from landbridge.featurize.states import events_of, examples_of, histories_of, states_of
 from landbridge.featurize.statistics import daily_statistics
 from landbridge.featurize.vocabulary import new_values
 from landbridge.lake.expressions import complaint
@@ -89,16 +89,17 @@ def _base(lake: SparkLake, base: dt.date | None) -> DataFrame:
 
 
 def _write_days(night: Night, lake: SparkLake, rows: DataFrame, since: dt.date) -> None:
-    """Write vocabulary, statistics and examples of the days from `since` to ds."""
+    """Write vocabulary, statistics, examples and histories of the days from `since` to ds."""
     events = events_of(rows, night.config, since)
     fresh = _fresh(lake, events)
     statistics = daily_statistics(events, night.config)
     ordered = statistics.hint("rebalance", "ds").sortWithinPartitions("ds", "feature", "scenario", "value")
-    examples = examples_of(rows, night.config, since)
+    examples, histories = (make(rows, night.config, since) for make in (examples_of, histories_of))
     together(
         lambda: lake.append("vocabulary", fresh, night.fingerprint),
         lambda: lake.replace_days("statistics", ordered, since, night.ds, night.fingerprint),
         lambda: lake.replace_days("examples", examples, since, night.ds, night.fingerprint),
+        lambda: lake.replace_days("histories", histories, since, night.ds, night.fingerprint),
     )
 
 
@@ -126,7 +127,7 @@ def _explained() -> Iterator[None]:
 FEATURIZE = Step(
     "featurize",
     reads=("events",),
-    writes=("vocabulary", "statistics", "examples", "user_state"),
+    writes=("vocabulary", "statistics", "examples", "histories", "user_state"),
     sections=(
         "data",
         *(f"features.{name}" for name in sorted(FEATURES)),

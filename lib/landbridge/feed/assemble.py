@@ -81,7 +81,7 @@ class Assembler:
         had: sparse.csr_matrix | None = None,
         asked: NDArray[np.integer[Any]] | None = None,
     ) -> States:
-        """Return the states of rows of `examples` or `user_state`, in their order, as of `ts`.
+        """Return the states of rows of `histories` or `user_state`, in their order, as of `ts`.
 
         Parameters
         ----------
@@ -224,9 +224,7 @@ class Assembler:
         return sparse.csr_matrix((np.ones(len(pair), np.float32), np.divmod(pair, size)), shape=(rows.num_rows, size))
 
 
-def _scenarios_of(
-    meta: dict[str, Any], arrays: dict[str, NDArray[Any]], vocabulary: Vocabulary
-) -> ScenarioFeatures:
+def _scenarios_of(meta: dict[str, Any], arrays: dict[str, NDArray[Any]], vocabulary: Vocabulary) -> ScenarioFeatures:
     """Return what `save` wrote of the scenarios; a bundle of before there were such features has none."""
     if "scenario_names" not in meta:
         return ScenarioFeatures.none(vocabulary.size("scenario"))

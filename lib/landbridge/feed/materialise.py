@@ -1,4 +1,4 @@
-"""From the table `examples` to the arrays that are memory-mapped; one streamed pass for any number of scenarios."""
+"""From the tables `histories` and `examples` to the arrays that are memory-mapped; one streamed pass over each."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.hashing import chained, hash_strings
+from landbridge.feed.histories import rows_of
 from landbridge.feed.interactions import microseconds
 from landbridge.lake.lake import Lake
 
@@ -21,9 +22,10 @@ SHARDS = 8
 
 HISTORY = ("item_BL", "scenario_BL", "type_BL", "outcome_BL", "age_BL", "length_B", "user_BF")
 """The parts of `States` that are stored for each history."""
-_NARROW = ("example_id", "ds", "ts", "user_id", "item_id", "scenario", "outcome", "had")
+_ASKED = ("ds", "user_id", "ts", "scenario")
+_TOLD = ("example_id", "item_id", "outcome", "had")
 _ROWS = 16_384
-"""Rows of a read; with their histories a few dozen MB."""
+"""Histories of a read; a few dozen MB."""
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -48,81 +50,91 @@ def materialise(
         (scaled). pair.key (user * items + item, ascending) and pair.ts: when a user first had an item, in whatever
         scenario, up to `until`. tally [T, 4]: scenario, day, shard and the number of examples, of all shards.
     """
-    parts, tally = _scan(lake, assembler, since, until, owned, scenarios)
-    if not parts:
-        return _indexed(_empty(assembler), assembler, lake, until) | {"tally": tally}
-    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return _indexed(whole, assembler, lake, until) | {"tally": tally}
+    where = None if scenarios is None else pc.field("scenario").isin(list(scenarios))
+    histories = _histories(lake, assembler, since, until, owned, where)
+    examples, tally = _examples(lake, assembler, since, until, owned, where)
+    return _indexed(histories, examples, assembler, lake, until) | {"tally": tally}
 
 
-def _scan(
+def _histories(
     lake: Lake,
     assembler: Assembler,
     since: dt.date | None,
     until: dt.date,
     owned: Sequence[int],
-    scenarios: Sequence[str] | None,
-) -> tuple[list[Arrays], NDArray[np.int64]]:
-    where = None if scenarios is None else pc.field("scenario").isin(list(scenarios))
-    parts, tallies, past = [], [np.empty((0, 4), np.int64)], 0
-    for batch in lake.scan("examples", since, until, [*_NARROW, "history", *assembler.user_names], where, _ROWS):
-        if batch.num_rows == 0:
-            continue
-        keys = _keys(batch, assembler)
-        tallies.append(
-            _counted(np.stack([keys["scenario"], keys["day"], keys["shard"], np.ones_like(keys["ts"])], axis=1))
-        )
-        mine = np.flatnonzero(np.isin(keys["shard"], owned))
+    where: pc.Expression | None,
+) -> Arrays:
+    """Return the owned histories, ordered by (shard, scenario, hash)."""
+    parts = [_no_histories(assembler)]
+    columns = [*_ASKED, "history", *assembler.user_names]
+    for batch in lake.scan("histories", since, until, columns, where, _ROWS):
+        keys, mine = _owned(batch, assembler, owned)
         if len(mine):
-            parts.append(_part(batch, assembler, mine, {name: values[mine] for name, values in keys.items()}, past))
-            past += len(parts[-1]["h.ts"])
-    return parts, _counted(np.concatenate(tallies))
+            wide = pa.Table.from_batches([batch.select(["history", *assembler.user_names]).take(pa.array(mine))])
+            states = assembler.states(wide, "", ts=keys["ts"][mine], asked=keys["scenario"][mine])
+            told = {f"h.{name}": getattr(states, name) for name in HISTORY}
+            parts.append(told | {f"h.{name}": values[mine] for name, values in keys.items()})
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.lexsort((whole["h.key"], whole["h.scenario"], whole["h.shard"]))
+    return {name: values[order] for name, values in whole.items()}
+
+
+def _examples(
+    lake: Lake,
+    assembler: Assembler,
+    since: dt.date | None,
+    until: dt.date,
+    owned: Sequence[int],
+    where: pc.Expression | None,
+) -> tuple[Arrays, NDArray[np.int64]]:
+    """Return the examples of the owned histories, in the order in which they were read, and the tally of all."""
+    parts, tallies = [_no_examples()], [np.empty((0, 4), np.int64)]
+    for batch in lake.scan("examples", since, until, [*_ASKED, *_TOLD], where):
+        keys, mine = _owned(batch, assembler, owned)
+        told = [keys[name].astype(np.int64) for name in ("scenario", "day", "shard")]
+        tallies.append(_counted(np.stack([*told, np.ones_like(keys["ts"])], axis=1)))
+        own = batch.select(_TOLD).take(pa.array(mine))
+        parts.append(
+            {
+                "e.key": keys["key"][mine],
+                "e.item": assembler.vocabulary.encode("item_id", own["item_id"]),
+                "e.outcome": own["outcome"].to_numpy().astype(np.float32),
+                "e.had": own["had"].to_numpy(zero_copy_only=False),
+                "e.hash": hash_strings(own["example_id"]),
+            }
+        )
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return whole, _counted(np.concatenate(tallies))
+
+
+def _owned(batch: pa.RecordBatch, assembler: Assembler, owned: Sequence[int]) -> tuple[Arrays, NDArray[np.intp]]:
+    """Return what names the history of each row of a read, and the rows whose history is owned."""
+    keys = _keys(batch, assembler)
+    return keys, np.flatnonzero(np.isin(keys["shard"], owned))
 
 
 def _keys(batch: pa.RecordBatch, assembler: Assembler) -> Arrays:
     user_hash, ts = hash_strings(batch["user_id"]), microseconds(batch["ts"])
+    scenario = assembler.vocabulary.encode("scenario", batch["scenario"])
     return {
+        "key": chained(user_hash, ts, scenario),
         "user_hash": user_hash,
         # By history, not by user: where two customers buy half of all, an epoch would take as many steps as the larger.
         "shard": (chained(user_hash, ts) % np.uint64(SHARDS)).astype(np.int8),
-        "scenario": assembler.vocabulary.encode("scenario", batch["scenario"]),
+        "scenario": scenario,
         "day": batch["ds"].cast(pa.int32()).to_numpy(zero_copy_only=False),
         "ts": ts,
     }
 
 
-def _part(batch: pa.RecordBatch, assembler: Assembler, mine: NDArray[np.intp], keys: Arrays, past: int) -> Arrays:
-    """Return the arrays of the rows `mine` of a read; `past` histories came before it."""
-    key = chained(keys["user_hash"], keys["ts"], keys["scenario"])
-    key, first, pointer = np.unique(key, return_index=True, return_inverse=True)
-    # Histories are wide: only one of each is taken out of the read.
-    wide = pa.Table.from_batches([batch.select(["history", *assembler.user_names]).take(pa.array(mine[first]))])
-    states = assembler.states(wide, "", ts=keys["ts"][first], asked=keys["scenario"][first])
-    narrow = batch.select(["example_id", "item_id", "outcome", "had"]).take(pa.array(mine))
-    return {
-        **{f"h.{name}": getattr(states, name) for name in HISTORY},
-        **{f"h.{name}": values[first] for name, values in keys.items()},
-        "h.key": key,
-        "e.history": pointer.reshape(-1) + past,
-        "e.item": assembler.vocabulary.encode("item_id", narrow["item_id"]),
-        "e.outcome": narrow["outcome"].to_numpy().astype(np.float32),
-        "e.had": narrow["had"].to_numpy(zero_copy_only=False),
-        "e.hash": hash_strings(narrow["example_id"]),
-    }
-
-
-def _indexed(raw: Arrays, assembler: Assembler, lake: Lake, until: dt.date) -> Arrays:
-    """Merge histories that two reads both met, bring everything into its order, and add what needs the whole."""
-    key, first, pointer = np.unique(raw["h.key"], return_index=True, return_inverse=True)
-    order = np.lexsort((key, raw["h.scenario"][first], raw["h.shard"][first]))
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    out = {name: values[first[order]] for name, values in raw.items() if name.startswith("h.")}
-    history = place[pointer.reshape(-1)][raw["e.history"]]
-    by_history = np.lexsort((raw["e.hash"], raw["e.item"], history))
-    out |= {name: values[by_history] for name, values in raw.items() if name.startswith("e.")}
+def _indexed(histories: Arrays, examples: Arrays, assembler: Assembler, lake: Lake, until: dt.date) -> Arrays:
+    """Point every example to its history, order the examples by it, and add what needs the whole."""
+    out, key = dict(histories), histories["h.key"]
+    history = rows_of(key, examples.pop("e.key"))
+    by_history = np.lexsort((examples["e.hash"], examples["e.item"], history))
+    out |= {name: values[by_history] for name, values in examples.items()}
     out["e.history"] = history[by_history].astype(np.int32)
-    out["h.count"] = np.bincount(out["e.history"], minlength=len(order)).astype(np.int32)
+    out["h.count"] = np.bincount(out["e.history"], minlength=len(key)).astype(np.int32)
     out["h.start"] = np.cumsum(out["h.count"], dtype=np.int64) - out["h.count"]
     users = np.unique(out.pop("h.user_hash"), return_inverse=True)
     out["h.user"] = users[1].reshape(-1).astype(np.int32)
@@ -173,20 +185,20 @@ def _counted(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([keys, total[:, None].astype(np.int64)], axis=1)
 
 
-def _empty(assembler: Assembler) -> Arrays:
-    states = assembler.unknown("", 0)
-    history: Arrays = {f"h.{name}": getattr(states, name) for name in HISTORY}
+def _no_histories(assembler: Assembler) -> Arrays:
     kinds = {
-        "h.key": np.uint64,
-        "h.shard": np.int8,
-        "h.scenario": np.int32,
-        "h.day": np.int32,
-        "h.ts": np.int64,
-        "h.user_hash": np.uint64,
-        "e.history": np.int64,
-        "e.item": np.int32,
-        "e.outcome": np.float32,
-        "e.had": np.bool_,
-        "e.hash": np.uint64,
+        "key": np.uint64,
+        "user_hash": np.uint64,
+        "shard": np.int8,
+        "scenario": np.int32,
+        "day": np.int32,
+        "ts": np.int64,
     }
-    return history | {name: np.empty(0, kind) for name, kind in kinds.items()}
+    states = assembler.unknown("", 0)
+    told: Arrays = {f"h.{name}": getattr(states, name) for name in HISTORY}
+    return told | {f"h.{name}": np.empty(0, kind) for name, kind in kinds.items()}
+
+
+def _no_examples() -> Arrays:
+    kinds = {"key": np.uint64, "item": np.int32, "outcome": np.float32, "had": np.bool_, "hash": np.uint64}
+    return {f"e.{name}": np.empty(0, kind) for name, kind in kinds.items()}

@@ -27,7 +27,7 @@ __all__ = ["SHARDS", "Shards", "Store"]
 
 _KEEP = 8
 """Stores kept in the cache; those used longest ago go first."""
-_FORMAT = 2
+_FORMAT = 3
 _DIVISORS = ", ".join(str(n) for n in range(1, SHARDS + 1) if SHARDS % n == 0)
 
 
@@ -67,6 +67,7 @@ class Store:
         key = {
             "format": _FORMAT,
             "examples": lake.digest("examples", until),
+            "histories": lake.digest("histories", until),
             "lake": lake.path("examples"),
             "since": str(since),
             "until": str(until),

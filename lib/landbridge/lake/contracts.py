@@ -42,6 +42,7 @@ def contracts(config: Config) -> dict[str, Contract]:
             STATISTICS,
             ITEM_VECTORS,
             _examples(config),
+            _histories(config),
             _user_state(config),
             METRICS,
             RECOMMENDATIONS,
@@ -101,7 +102,7 @@ def _examples(config: Config) -> Contract:
     part = {} if config.split.part is None else {"part": required("string", "The part of the split.")}
     return Contract(
         "examples",
-        "Logged outcomes with the user's features as of the event; negatives are drawn later, by feed.",
+        "Logged outcomes; what was known of the user stands in histories, negatives are drawn later, by feed.",
         {
             "example_id": required("string", "The event's id."),
             "ds": DS,
@@ -113,12 +114,27 @@ def _examples(config: Config) -> Contract:
             "outcome": required("double", "What came of it."),
             "had": required("boolean", "Whether the user has the item after this event."),
             **part,
+        },
+        key=("example_id",),
+        partition=("ds",),
+    )
+
+
+def _histories(config: Config) -> Contract:
+    return Contract(
+        "histories",
+        "What was known of a user just before a moment, once for all examples of that moment in a scenario.",
+        {
+            "ds": DS,
+            "user_id": required("string", "Who."),
+            "ts": required("timestamp", "The moment: the features are as of then."),
+            "scenario": SCENARIO,
             "history": required(
                 f"array<{EVENT}>", "The user's last events strictly before ts, over all scenarios, oldest first."
             ),
             **_features(config),
         },
-        key=("example_id",),
+        key=("user_id", "ts", "scenario"),
         partition=("ds",),
     )
 

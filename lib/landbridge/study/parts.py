@@ -34,7 +34,7 @@ from landbridge.study.rankings import Fits, Learned, Rankings, every_row
 
 COLD = "cold"
 _BEFORE = {"validation": ("train",), "test": ("train", "validation")}
-_READ = ("examples", "vocabulary", "statistics", "user_state")
+_READ = ("examples", "histories", "vocabulary", "statistics", "user_state")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from landbridge.train.progress import Follower
 from landbridge.train.units import Planned, has_networks, source_units, target_units
 from landbridge.train.watch import parent_here
 
-TABLES = ("examples", "vocabulary", "statistics")
+TABLES = ("examples", "histories", "vocabulary", "statistics")
 SECTIONS = (
     "data.columns",
     "features",
