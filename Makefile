@@ -31,7 +31,7 @@ test: setup ## run the tests, but for the long lane, in WORKERS processes
 	@OMP_NUM_THREADS=1 $(bin)/python -m pytest tests --ignore=tests/system -m "not system" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-system: setup-s3 ## run the long lane: real processes, some of them killed, and what takes a minute
-	@$(bin)/python -m pytest tests -m system
+	@OMP_NUM_THREADS=1 $(bin)/python -m pytest tests -m system -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: setup ## time our code beside peers and the floor, at SCALE; BENCH=topk, feeding or training for one work
 	@$(bin)/python -m tests.bench $(BENCH) --scale $(SCALE)
