@@ -21,7 +21,7 @@ from landbridge.pipeline import steps as flow
 from landbridge.pipeline.night import log_of, night_of
 from landbridge.pipeline.options import DAY, Place, ds_option, force_option, placed, wait_option
 from landbridge.pipeline.screen import lines_of, speaking
-from landbridge.pipeline.studies import study, tune
+from landbridge.pipeline.studies import measure, study, tune
 from landbridge.step import Night
 
 
@@ -246,6 +246,7 @@ def sql(place: Place, query: str, rows: int) -> None:
 
 cli.add_command(study)
 cli.add_command(tune)
+cli.add_command(measure)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The commands of science: `study` and `tune`. They see to the tables of the study's day, then read only."""
+"""The commands of science: `study` and `tune`, which see to the tables of the study's day, and `measure`."""
 # ruff: noqa: D301  (click reads the backspace character)
 
 from __future__ import annotations
@@ -92,6 +92,28 @@ def tune(place: Place, wait: float) -> None:
         protocol = _protocol(config, say, wait)
         with tracked(config, "tune", say) as tracker:
             search(protocol, folder_of(config), say, tracker)
+
+
+@click.command()
+@placed
+@click.argument("scores")
+@click.option("--by", default="contender,scenario", show_default=True, help="Columns to group by, with commas.")
+@click.option("--k", type=click.IntRange(min=1), default=10, show_default=True, help="Length of a list.")
+def measure(place: Place, scores: str, by: str, k: int) -> None:
+    """Compute the measures of kept scores in Spark: those of a study, or of anybody, however many rows they have.
+
+    \b
+    landbridge measure var/study/coupon/scores --by contender
+    landbridge measure var/study/online_retail/scores --by contender,scenario,window --k 20
+    """
+    config = place.load()
+    with speaking(config.folder / "logs" / "measure.log") as console:
+        from landbridge.pipeline.measure import measure as measured
+        from landbridge.pipeline.measure import shown
+        from landbridge.pipeline.night import night_of
+
+        spark = night_of(config, config.data.reader.first_day, console.print).spark_lake().spark
+        console.print(shown(measured(spark, scores, [name for name in by.split(",") if name], k)))
 
 
 def _protocol(config: Config, say: Say, wait: float) -> Protocol:
