@@ -10,6 +10,9 @@ from landbridge.clean.step import CLEAN
 from landbridge.config.text import Encode
 from landbridge.encode.encoder import find, load
 from landbridge.encode.step import ENCODE
+from landbridge.featurize.step import FEATURIZE
+from landbridge.feed.vectors import vectors_of
+from landbridge.feed.vocabulary import Vocabulary
 
 TITLES = {"10000": "blue kettle", "10001": "red mug", "10002": "чайник"}
 ON = "encode={text: title}"
@@ -23,8 +26,8 @@ def vectors(shop):
     return {row["item_id"]: np.array(row["vector"], "f4") for row in shop.rows("item_vectors")}
 
 
-def expected(title):
-    settings = Encode(text="title")
+def expected(title, pooling="encode.pooling=mean"):
+    settings = Encode(text="title", pooling=pooling.rpartition("=")[2])
     return load(find(settings), settings).encode([title.title()])[0]
 
 
@@ -80,3 +83,29 @@ def test_without_the_model_the_night_goes_on_and_says_so(encoded):
     assert "nobody_has_this cannot be imported" in outcome.notes["left_out"]
     assert "no texts are encoded" in encoded.said[-1]
     assert set(vectors(encoded)) == set(before)
+
+
+def test_contenders_read_the_vectors_of_the_encoder_that_ran_last(encoded):
+    encoded.run(day(0), FEATURIZE)
+    cls, mean = (ON, "contenders.text={}", "encode.pooling=cls"), (ON, "contenders.text={}")
+    assert vectors_of(encoded.lake, Vocabulary.load(encoded.lake), encoded.config) is None  # nobody reads them
+    for overrides in (cls, mean):
+        shop = encoded.with_config(*overrides)
+        shop.run(day(0), ENCODE)
+        vocabulary = Vocabulary.load(shop.lake)
+        found = vectors_of(shop.lake, vocabulary, shop.config)
+        assert vocabulary.decode("item_id", found.items).to_pylist() == sorted(TITLES, key=vocabulary_id(vocabulary))
+        wanted = expected(TITLES["10000"], *overrides[2:])
+        place = found.items.tolist().index(vocabulary.id("item_id", "10000"))
+        np.testing.assert_allclose(found.vector_MD[place], wanted, atol=2e-5)
+
+
+def test_the_step_knows_of_its_encoder(encoded):
+    revision = find(encoded.config.encode).revision
+    assert ENCODE.inputs(encoded.night(day(0))) == {"encoder": revision}
+    other = encoded.with_config(ON, "encode.model=package:nobody_has_this")
+    assert "cannot be imported" in ENCODE.inputs(other.night(day(0)))["encoder"]
+
+
+def vocabulary_id(vocabulary):
+    return lambda item: vocabulary.id("item_id", item)

@@ -83,6 +83,8 @@ class Config(Node):
                 f"split.validation_days {self.split.validation_days} is not a multiple of "
                 f"guard.windows {self.guard.windows}"
             )
+        if self.contenders.text is not None and self.encode is None:
+            raise ValueError("contenders.text compares encoded texts, so there must be a section encode: add it")
         if self.guard.k not in self.evaluate.k:
             raise ValueError(f"guard.k {self.guard.k} is not among evaluate.k {self.evaluate.k}")
         if self.recommend.pool < self.recommend.k:

@@ -224,6 +224,14 @@ class Content(Node):
     )
 
 
+class Text(Node):
+    """The items whose texts mean what those of the user's items mean; it needs the section `encode`."""
+
+    decay: float = Field(
+        0.8, gt=0, le=1, description="What an event of the history keeps with every later one; 1: all the user has."
+    )
+
+
 class Contenders(Node):
     """The simple contenders that stand beside the networks."""
 
@@ -238,6 +246,7 @@ class Contenders(Node):
     )
     als: Als | None = Field(None, description="Implicit factors; not fitted when left out.")
     content: Content | None = Field(None, description="Words of the items; not fitted when left out.")
+    text: Text | None = Field(None, description="Encoded texts of the items; not fitted when left out.")
 
 
 class Guard(Node):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from landbridge.config.schema import Config
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.states import Catalogue, States
+from landbridge.feed.vectors import Vectors
 from landbridge.feed.words import Words
 
 ALL = "*"
@@ -35,6 +36,8 @@ class View:
     interactions: Interactions
     words: Words | None = None
     """The items' texts, where the configuration has a contender that reads them."""
+    vectors: Vectors | None = None
+    """What an encoder makes of them, where the configuration has a contender that reads that."""
     found: Callable[[str, str], Fitted | None] | None = None
     """Looks for what a contender (name, scope) has already been fitted to on exactly this view, for those made of
     others."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from landbridge.config.science import Content as Settings
 from landbridge.contenders.base import Contender, Fitted, View
-from landbridge.contenders.weights import Decay, columns_of, evidence, positions, recent
+from landbridge.contenders.weights import evidence, past_of, positions
 from landbridge.feed.states import Catalogue, States
 
 
@@ -86,12 +86,7 @@ class ContentFitted(Fitted):
         if len(self.items) == 0:
             return scores_BC
         place, known = positions(self.items, catalogue.items)
-        if self.decay < 1:
-            decay = Decay(self.decay, self.decay, self.decay)
-            past = recent(states.own_only() if self.alone else states, self.items, decay)
-        else:
-            past = columns_of(states.had, self.items)
-        profile_BW = sp.csr_matrix(past @ self.vectors)
+        profile_BW = sp.csr_matrix(past_of(states, self.items, self.decay, self.alone) @ self.vectors)
         scores_BC[:, known] = (profile_BW @ self.vectors[place[known]].T).toarray()
         return scores_BC
 

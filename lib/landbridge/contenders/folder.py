@@ -25,6 +25,7 @@ _KINDS = {
     "transitions": ("landbridge.contenders.transitions", "TransitionsFitted"),
     "als": ("landbridge.contenders.als", "AlsFitted"),
     "content": ("landbridge.contenders.content", "ContentFitted"),
+    "text": ("landbridge.contenders.text", "TextFitted"),
     "network": ("landbridge.contenders.network", "NetworkFitted"),
 }
 _BLOCK = 256

@@ -10,6 +10,7 @@ from landbridge.contenders.content import Content
 from landbridge.contenders.ease import Ease
 from landbridge.contenders.item_item import ItemItem
 from landbridge.contenders.popularity import Popularity
+from landbridge.contenders.text import Text
 from landbridge.contenders.transitions import Transitions
 
 POPULARITIES = ("popularity", "popularity_recent")
@@ -28,6 +29,7 @@ def _closed_forms(config: Config, crosses: bool) -> list[Contender]:
     chosen += [] if given.cooccurrence is None else [Transitions(given.cooccurrence, crosses, "cooccurrence")]
     chosen += [] if given.als is None else [Als(given.als, crosses)]
     chosen += [] if given.content is None else [Content(given.content, crosses)]
+    chosen += [] if given.text is None else [Text(given.text, crosses)]
     return [
         Popularity(crosses),
         Popularity(crosses, given.popularity.recent_days),

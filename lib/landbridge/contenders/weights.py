@@ -178,6 +178,17 @@ def recent(states: States, items: NDArray[np.int32], decay: Decay) -> sp.csr_mat
     return sp.csr_matrix(cells, shape=(len(states), len(items)))
 
 
+def past_of(states: States, items: NDArray[np.int32], decay: float, alone: bool) -> sp.csr_matrix:
+    """Return what every item that the user has weighs, csr float32 [B, M].
+
+    `decay` is what an event of the history keeps with every later one; at 1 all that the user has counts alike. `alone`
+    looks at the events of the scenario asked about only, where it looks at events.
+    """
+    if decay == 1:
+        return columns_of(states.had, items)
+    return recent(states.own_only() if alone else states, items, Decay(decay, decay, decay))
+
+
 def columns_of(had: sp.csr_matrix, items: NDArray[np.int32]) -> sp.csr_matrix:
     """Return the columns `items` of `had`; ids beyond its width are items nobody in the batch can have."""
     width = max(had.shape[1], int(items[-1]) + 1)

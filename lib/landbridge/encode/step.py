@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import torch
@@ -108,4 +108,14 @@ def _without(night: Night, why: str) -> Outcome:
     return Outcome(notes={"encoded": 0, "left_out": why})
 
 
-ENCODE = Step("encode", reads=("items",), writes=("item_vectors",), sections=("encode",), run=run)
+def _inputs(night: Night) -> Mapping[str, str]:
+    """The revision of the encoder, or why there is none: a model that is installed later is used the same day."""
+    if night.config.encode is None:
+        return {}
+    try:
+        return {"encoder": find(night.config.encode).revision}
+    except EncoderError as error:
+        return {"encoder": str(error)}
+
+
+ENCODE = Step("encode", reads=("items",), writes=("item_vectors",), sections=("encode",), run=run, inputs=_inputs)

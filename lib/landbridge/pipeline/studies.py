@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from landbridge.study.protocol import Protocol
 
 Say = Callable[[str], None]
-TABLES = ("clean", "featurize")
+TABLES = ("clean", "featurize", "encode")
 """The steps that write what a study reads."""
 
 
@@ -121,5 +121,6 @@ def _protocol(config: Config, say: Say, wait: float) -> Protocol:
     from landbridge.pipeline.nightly import nightly
     from landbridge.study.study import day_of, protocol_of
 
-    nightly(config, day_of(config), say, TABLES, wait=wait)
+    wanted = [name for name in TABLES if name != "encode" or config.encode is not None]
+    nightly(config, day_of(config), say, wanted, wait=wait)
     return protocol_of(config, Lake(config), say)

@@ -27,6 +27,7 @@ from landbridge.errors import ConfigError
 from landbridge.evaluate.part_units import PartUnits, cold_users, next_items, ranked, with_share
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
+from landbridge.feed.vectors import Vectors, vectors_of
 from landbridge.feed.words import Words, words_of
 from landbridge.lake.lake import Lake
 from landbridge.study.protocol import Measured, Scored, Trial
@@ -107,7 +108,7 @@ class PartStudy(Rankings):
             if name.split(".")[1:2] not in ([], ["config"], ["errors"], ["lake"], ["tracking"])
         }
         return {
-            "rows": _hash([self.lake.digest(name, until=self.ds) for name in _READ]),
+            "rows": _hash([self.lake.digest(name, until=self.ds) for name in self._read_tables]),
             "configuration": _hash([tree["features"], tree["split"], tree["contenders"], study, self.judge]),
             "code": _hash(code),
         }
@@ -160,7 +161,8 @@ class PartStudy(Rankings):
             rows = learned(case.learn, case.units.scenario)
             if rows is None:
                 continue
-            view = View(self.config, ALL if contender.pooled else case.units.scenario, self.ds, rows, self._words)
+            scope = ALL if contender.pooled else case.units.scenario
+            view = View(self.config, scope, self.ds, rows, self._words, self._vectors)
             sentence = contender.left_out(view)
             if sentence is not None:
                 left_out.append(sentence)
@@ -188,9 +190,17 @@ class PartStudy(Rankings):
     def _assembler(self) -> Assembler:
         return Assembler.fit(self.lake, self.config, self.ds)
 
+    @property
+    def _read_tables(self) -> tuple[str, ...]:
+        return _READ if self.config.contenders.text is None else (*_READ, "item_vectors")
+
     @cached_property
     def _words(self) -> Words | None:
         return words_of(self.lake, self._assembler.vocabulary, self.config)
+
+    @cached_property
+    def _vectors(self) -> Vectors | None:
+        return vectors_of(self.lake, self._assembler.vocabulary, self.config)
 
     @cached_property
     def _log(self) -> Interactions:

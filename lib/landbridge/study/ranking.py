@@ -35,6 +35,7 @@ from landbridge.evaluate.table import TARGETS
 from landbridge.evaluate.units import Units, units_of
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
+from landbridge.feed.vectors import Vectors, vectors_of
 from landbridge.feed.vocabulary import Vocabulary
 from landbridge.feed.words import Words, words_of
 from landbridge.lake.lake import Lake
@@ -140,7 +141,7 @@ class RankingStudy(Rankings):
             if rows is None:
                 continue
             scope = EVERY_SCOPE if contender.pooled else units.scenario
-            view = View(self.config, scope, units.window.since, rows, self._words)
+            view = View(self.config, scope, units.window.since, rows, self._words, self._vectors)
             reason = contender.left_out(view)
             if reason is not None:
                 left_out.append(reason)
@@ -198,6 +199,10 @@ class RankingStudy(Rankings):
     @cached_property
     def _words(self) -> Words | None:
         return words_of(self.lake, self.interactions.vocabulary, self.config)
+
+    @cached_property
+    def _vectors(self) -> Vectors | None:
+        return vectors_of(self.lake, self.interactions.vocabulary, self.config)
 
     def _window(self, part: str) -> Window:
         since = dt.date.fromisoformat(part)

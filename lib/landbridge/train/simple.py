@@ -13,6 +13,7 @@ from landbridge.contenders.folder import fit_folder, is_of, load_fitted, save_fi
 from landbridge.contenders.simple import all_simple
 from landbridge.errors import LakeError
 from landbridge.feed.learned import FitRows
+from landbridge.feed.vectors import Vectors, vectors_of
 from landbridge.feed.words import Words, words_of
 from landbridge.train.fitting import Bench
 from landbridge.train.job import Unit
@@ -34,7 +35,7 @@ class Simple:
             self.bench.watch.beat(f"fitting {unit.title} fit {fit}")
             started, until = time.monotonic(), job.days.until(fit)
             found = partial(self._found, fit)
-            view = View(job.config, unit.scope, until, self._rows.learned(fit), self._words, found)
+            view = View(job.config, unit.scope, until, self._rows.learned(fit), self._words, self._vectors, found)
             reason = contender.left_out(view)
             if reason is not None:
                 self.bench.progress.tell("note", text=reason)
@@ -72,6 +73,10 @@ class Simple:
     @cached_property
     def _words(self) -> Words | None:
         return words_of(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.config)
+
+    @cached_property
+    def _vectors(self) -> Vectors | None:
+        return vectors_of(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.config)
 
     @cached_property
     def _rows(self) -> FitRows:

@@ -107,4 +107,11 @@ def _before_pretrain(night: Night) -> Mapping[str, str]:
 
 
 PRETRAIN = Step("pretrain", TABLES, (), SECTIONS, pretrain, _before_pretrain)
-FINETUNE = Step("finetune", TABLES, (), (*SECTIONS, "contenders", "recommend.contenders"), finetune, _before_pretrain)
+FINETUNE = Step(
+    "finetune",
+    (*TABLES, "item_vectors"),
+    (),
+    (*SECTIONS, "contenders", "recommend.contenders"),
+    finetune,
+    _before_pretrain,
+)

@@ -1,0 +1,116 @@
+"""Text: the items whose texts mean what the texts of the user's items mean, as a large pretrained encoder reads them.
+
+Encoders give vectors that all point about the same way, so that their cosines tell little; whitened they tell more (Su
+et al. 2021, "Whitening sentence representations"). It needs nobody to have had the item that it scores.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landbridge.config.science import Text as Settings
+from landbridge.contenders.base import Contender, Fitted, View
+from landbridge.contenders.weights import evidence, past_of, positions
+from landbridge.feed.states import Catalogue, States
+
+_LEAST = 1e-3
+"""Directions in which training items vary by less than this share of the most are not stretched further."""
+
+
+@dataclass(frozen=True)
+class Text(Contender):
+    """Whitens by the items that were taken in the scenario, and reads its own events; or does both across scenarios."""
+
+    settings: Settings
+    crosses: bool = False
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The published name."""
+        return "text_across" if self.crosses else "text"
+
+    @property
+    def pooled(self) -> bool:  # type: ignore[override]
+        """One fit serves all scenarios where it learns across them."""
+        return self.crosses
+
+    def left_out(self, view: View) -> str | None:
+        """Say that there are no vectors."""
+        return None if view.vectors is not None else f"{self.name} is left out for {view.scope}: no text is encoded"
+
+    def fit(self, view: View) -> TextFitted:
+        """Whiten the vectors of all items by those of the items that somebody took."""
+        assert view.vectors is not None
+        vectors = view.vectors
+        seen = evidence(view, 1.0 if self.crosses else None)
+        place, known = positions(vectors.items, seen.items)
+        mean_D, turn_DD = whitening(vectors.vector_MD[place[known]])
+        white_MD = (vectors.vector_MD - mean_D) @ turn_DD
+        white_MD /= np.maximum(np.linalg.norm(white_MD, axis=1, keepdims=True), 1e-12)
+        return TextFitted(vectors.items, white_MD.astype(np.float16), self.settings.decay, not self.crosses)
+
+
+def whitening(vector_MD: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean D and the matrix DD that give these vectors no mean, and about the same spread everywhere."""
+    width = vector_MD.shape[1]
+    if len(vector_MD) < 2:
+        return np.zeros(width, np.float32), np.eye(width, dtype=np.float32)
+    value_D, direction_DD = np.linalg.eigh(np.cov(vector_MD.astype(np.float64).T).reshape(width, width))
+    spread_D = np.sqrt(np.maximum(value_D, 0.0) + _LEAST * max(float(value_D.max()), 1e-12))
+    return vector_MD.mean(axis=0), (direction_DD / spread_D).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class TextFitted(Fitted):
+    """Scores are the sum of cosines between the item and what the user has, later events weighing more.
+
+    Attributes
+    ----------
+    items
+        int32[M], ascending ids of the items with a vector.
+    vector_MD
+        float16, whitened, rows of length one.
+    decay
+        What an event of the history keeps with every later one; 1 takes all that the user has alike.
+    alone
+        Whether it sees the events of the scenario asked about only.
+    """
+
+    kind: ClassVar[str] = "text"
+
+    items: NDArray[np.int32]
+    vector_MD: NDArray[np.float16]
+    decay: float
+    alone: bool
+
+    def score(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
+        """Return scores_BC; an item without a vector scores zero."""
+        scores_BC = np.zeros((len(states), len(catalogue.items)), np.float32)
+        if len(self.items) == 0:
+            return scores_BC
+        place, known = positions(self.items, catalogue.items)
+        past = past_of(states, self.items, self.decay, self.alone)
+        used = np.unique(past.indices)
+        profile_BD = past[:, used] @ self.vector_MD[used].astype(np.float32)
+        scores_BC[:, known] = profile_BD @ self.vector_MD[place[known]].astype(np.float32).T
+        return scores_BC
+
+    def save(self, folder: Path) -> None:
+        """Write items.npy, vectors.npy and text.json."""
+        np.save(folder / "items.npy", self.items, allow_pickle=False)
+        np.save(folder / "vectors.npy", self.vector_MD, allow_pickle=False)
+        kept = {"decay": self.decay, "alone": self.alone}
+        (folder / "text.json").write_text(json.dumps(kept) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        kept = json.loads((folder / "text.json").read_text(encoding="utf-8"))
+        items, vectors = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("items", "vectors"))
+        return cls(items, vectors, float(kept["decay"]), bool(kept["alone"]))
