@@ -169,7 +169,7 @@ class Lake:
         return self._write(name, rows, mode="append", predicate=None, fingerprint=fingerprint)
 
     def create(self, name: str) -> None:
-        """Create a table that delta-rs writes, with its contract, unless it exists."""
+        """Create a table with its contract unless it exists; constraints need `SparkLake.create`."""
         if self.exists(name):
             return
         contract = self.contract(name)
