@@ -65,6 +65,7 @@ def test_spark_defaults_set_known_names_once():
     assert all(len(setting) == 2 and re.fullmatch(r"spark\.[A-Za-z._]+", setting[0]) for setting in settings)
 
 
+@pytest.mark.system
 def test_a_plain_spark_submit_writes_and_reads_delta(tmp_path):
     assert "rows: 25 local[1]" in submit(tmp_path, "--master", "local[1]")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
-from tests.logs import day, line
+from tests.logs import Shop, day, line
 
 from landbridge.clean.step import CLEAN
 from landbridge.config.text import Encode
@@ -31,12 +33,21 @@ def expected(title, pooling="encode.pooling=mean"):
     return load(find(settings), settings).encode([title.title()])[0]
 
 
-@pytest.fixture
-def encoded(make_shop):
-    shop = make_shop("texts", ON)
+@pytest.fixture(scope="module")
+def texts(spark, tmp_path_factory):
+    """A shop whose titles are encoded; not to be written."""
+    shop = Shop(tmp_path_factory.mktemp("texts"), spark, (ON,))
     write(shop, 0, TITLES.items())
     shop.run(day(0), CLEAN, ENCODE)
     return shop
+
+
+@pytest.fixture
+def encoded(texts, spark, tmp_path):
+    """A copy of it."""
+    shutil.copytree(texts.logs, tmp_path / "logs")
+    shutil.copytree(texts.config.root, tmp_path / "var")
+    return Shop(tmp_path, spark, (ON,))
 
 
 def test_every_item_has_the_vector_of_its_text(encoded):
