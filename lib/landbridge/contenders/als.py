@@ -22,28 +22,19 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from landbridge.config.science import Als as Settings
-from landbridge.contenders.base import Contender, Fitted, View
+from landbridge.contenders.base import AloneOrAcross, Fitted, View
 from landbridge.contenders.folder import blocks
 from landbridge.contenders.weights import columns_of, evidence, positions
 from landbridge.feed.states import Catalogue, States
 
 
 @dataclass(frozen=True)
-class Als(Contender):
+class Als(AloneOrAcross):
     """Factors of the scenario's own pairs of user and item, or of all scenarios' pairs together."""
 
     settings: Settings
     crosses: bool = False
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The published name."""
-        return "als_across" if self.crosses else "als"
-
-    @property
-    def pooled(self) -> bool:  # type: ignore[override]
-        """One fit serves all scenarios where it learns across them."""
-        return self.crosses
+    stem = "als"
 
     def fit(self, view: View) -> AlsFitted:
         """Alternate, the users first; items begin with small random vectors that the seed draws."""

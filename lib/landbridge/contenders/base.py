@@ -92,3 +92,20 @@ class Contender(ABC):
     @abstractmethod
     def fit(self, view: View) -> Fitted:
         """Fit on the view."""
+
+
+class AloneOrAcross(Contender):
+    """A contender that learns from the scenario alone, or across all of them."""
+
+    stem: str
+    """The published name without what it learned from."""
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The published name."""
+        return f"{self.stem}_across" if self.crosses else self.stem
+
+    @property
+    def pooled(self) -> bool:  # type: ignore[override]
+        """One fit serves all scenarios where it learns across them."""
+        return self.crosses

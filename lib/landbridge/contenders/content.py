@@ -16,27 +16,18 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from landbridge.config.science import Content as Settings
-from landbridge.contenders.base import Contender, Fitted, View
+from landbridge.contenders.base import AloneOrAcross, Fitted, View
 from landbridge.contenders.weights import evidence, past_of, positions
 from landbridge.feed.states import Catalogue, States
 
 
 @dataclass(frozen=True)
-class Content(Contender):
+class Content(AloneOrAcross):
     """Weighs words by what users of the scenario took, and compares its own items; or does both across scenarios."""
 
     settings: Settings
     crosses: bool = False
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The published name."""
-        return "content_across" if self.crosses else "content"
-
-    @property
-    def pooled(self) -> bool:  # type: ignore[override]
-        """One fit serves all scenarios where it learns across them."""
-        return self.crosses
+    stem = "content"
 
     def left_out(self, view: View) -> str | None:
         """Say that there are no texts."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landbridge.config.science import Text as Settings
-from landbridge.contenders.base import Contender, Fitted, View
+from landbridge.contenders.base import AloneOrAcross, Fitted, View
 from landbridge.contenders.weights import evidence, past_of, positions
 from landbridge.feed.states import Catalogue, States
 
@@ -24,21 +24,12 @@ _LEAST = 1e-3
 
 
 @dataclass(frozen=True)
-class Text(Contender):
+class Text(AloneOrAcross):
     """Whitens by the items that were taken in the scenario, and reads its own events; or does both across scenarios."""
 
     settings: Settings
     crosses: bool = False
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The published name."""
-        return "text_across" if self.crosses else "text"
-
-    @property
-    def pooled(self) -> bool:  # type: ignore[override]
-        """One fit serves all scenarios where it learns across them."""
-        return self.crosses
+    stem = "text"
 
     def left_out(self, view: View) -> str | None:
         """Say that there are no vectors."""
@@ -53,7 +44,9 @@ class Text(Contender):
         mean_D, turn_DD = whitening(vectors.vector_MD[place[known]])
         white_MD = (vectors.vector_MD - mean_D) @ turn_DD
         white_MD /= np.maximum(np.linalg.norm(white_MD, axis=1, keepdims=True), 1e-12)
-        return TextFitted(vectors.items, white_MD.astype(np.float16), self.settings.decay, not self.crosses)
+        return TextFitted(
+            vectors.items, white_MD.astype(np.float16).astype(np.float32), self.settings.decay, not self.crosses
+        )
 
 
 def whitening(vector_MD: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -75,7 +68,7 @@ class TextFitted(Fitted):
     items
         int32[M], ascending ids of the items with a vector.
     vector_MD
-        float16, whitened, rows of length one.
+        float32, whitened, rows of length one, rounded to the half precision that is saved.
     decay
         What an event of the history keeps with every later one; 1 takes all that the user has alike.
     alone
@@ -85,7 +78,7 @@ class TextFitted(Fitted):
     kind: ClassVar[str] = "text"
 
     items: NDArray[np.int32]
-    vector_MD: NDArray[np.float16]
+    vector_MD: NDArray[np.float32]
     decay: float
     alone: bool
 
@@ -97,14 +90,14 @@ class TextFitted(Fitted):
         place, known = positions(self.items, catalogue.items)
         past = past_of(states, self.items, self.decay, self.alone)
         used = np.unique(past.indices)
-        profile_BD = past[:, used] @ self.vector_MD[used].astype(np.float32)
-        scores_BC[:, known] = profile_BD @ self.vector_MD[place[known]].astype(np.float32).T
+        profile_BD = past[:, used] @ self.vector_MD[used]
+        scores_BC[:, known] = profile_BD @ self.vector_MD[place[known]].T
         return scores_BC
 
     def save(self, folder: Path) -> None:
         """Write items.npy, vectors.npy and text.json."""
         np.save(folder / "items.npy", self.items, allow_pickle=False)
-        np.save(folder / "vectors.npy", self.vector_MD, allow_pickle=False)
+        np.save(folder / "vectors.npy", self.vector_MD.astype(np.float16), allow_pickle=False)
         kept = {"decay": self.decay, "alone": self.alone}
         (folder / "text.json").write_text(json.dumps(kept) + "\n", encoding="utf-8")
 
@@ -113,4 +106,4 @@ class TextFitted(Fitted):
         """Read what `save` wrote."""
         kept = json.loads((folder / "text.json").read_text(encoding="utf-8"))
         items, vectors = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("items", "vectors"))
-        return cls(items, vectors, float(kept["decay"]), bool(kept["alone"]))
+        return cls(items, vectors.astype(np.float32), float(kept["decay"]), bool(kept["alone"]))

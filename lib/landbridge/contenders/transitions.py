@@ -27,7 +27,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from landbridge.config.science import Transitions as Settings
-from landbridge.contenders.base import Contender, Fitted, View
+from landbridge.contenders.base import AloneOrAcross, Fitted, View
 from landbridge.contenders.item_item import nearest
 from landbridge.contenders.weights import Decay, positions, recent
 from landbridge.feed.interactions import Interactions
@@ -38,7 +38,7 @@ _TIE = 1e-6
 
 
 @dataclass(frozen=True)
-class Transitions(Contender):
+class Transitions(AloneOrAcross):
     """Fits the weights of what follows what.
 
     Alone (`crosses` false) it reads the scenario's own events, and distances count those only. Across, it reads the
@@ -48,16 +48,6 @@ class Transitions(Contender):
     settings: Settings
     crosses: bool = False
     stem: str = "transitions"
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        """The published name."""
-        return f"{self.stem}_across" if self.crosses else self.stem
-
-    @property
-    def pooled(self) -> bool:  # type: ignore[override]
-        """One fit serves all scenarios where it learns across them."""
-        return self.crosses
 
     def fit(self, view: View) -> TransitionsFitted:
         """Add up the edges of all users, one distance at a time."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ _TOLD = ("example_id", "item_id", "outcome", "had")
 _ROWS = 16_384
 """Histories of a read; a few dozen MB."""
 Arrays = dict[str, NDArray[Any]]
+Scan = Callable[..., pa.RecordBatchReader]
+"""Streams a table of some days and scenarios."""
 
 
 def materialise(
@@ -51,23 +54,17 @@ def materialise(
         scenario, up to `until`. tally [T, 4]: scenario, day, shard and the number of examples, of all shards.
     """
     where = None if scenarios is None else pc.field("scenario").isin(list(scenarios))
-    histories = _histories(lake, assembler, since, until, owned, where)
-    examples, tally = _examples(lake, assembler, since, until, owned, where)
+    scan = partial(lake.scan, since=since, until=until, where=where)
+    histories = _histories(scan, assembler, owned)
+    examples, tally = _examples(scan, assembler, owned)
     return _indexed(histories, examples, assembler, lake, until) | {"tally": tally}
 
 
-def _histories(
-    lake: Lake,
-    assembler: Assembler,
-    since: dt.date | None,
-    until: dt.date,
-    owned: Sequence[int],
-    where: pc.Expression | None,
-) -> Arrays:
+def _histories(scan: Scan, assembler: Assembler, owned: Sequence[int]) -> Arrays:
     """Return the owned histories, ordered by (shard, scenario, hash)."""
     parts = [_no_histories(assembler)]
     columns = [*_ASKED, "history", *assembler.user_names]
-    for batch in lake.scan("histories", since, until, columns, where, _ROWS):
+    for batch in scan("histories", columns=columns, batch_rows=_ROWS):
         keys, mine = _owned(batch, assembler, owned)
         if len(mine):
             wide = pa.Table.from_batches([batch.select(["history", *assembler.user_names]).take(pa.array(mine))])
@@ -79,17 +76,10 @@ def _histories(
     return {name: values[order] for name, values in whole.items()}
 
 
-def _examples(
-    lake: Lake,
-    assembler: Assembler,
-    since: dt.date | None,
-    until: dt.date,
-    owned: Sequence[int],
-    where: pc.Expression | None,
-) -> tuple[Arrays, NDArray[np.int64]]:
+def _examples(scan: Scan, assembler: Assembler, owned: Sequence[int]) -> tuple[Arrays, NDArray[np.int64]]:
     """Return the examples of the owned histories, in the order in which they were read, and the tally of all."""
     parts, tallies = [_no_examples()], [np.empty((0, 4), np.int64)]
-    for batch in lake.scan("examples", since, until, [*_ASKED, *_TOLD], where):
+    for batch in scan("examples", columns=[*_ASKED, *_TOLD]):
         keys, mine = _owned(batch, assembler, owned)
         told = [keys[name].astype(np.int64) for name in ("scenario", "day", "shard")]
         tallies.append(_counted(np.stack([*told, np.ones_like(keys["ts"])], axis=1)))

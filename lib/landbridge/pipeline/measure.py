@@ -50,7 +50,7 @@ def shown(measures: DataFrame) -> Table:
     table = Table(box=None)
     for name, kind in kinds.items():
         table.add_column(name, justify="left" if kind == "string" else "right")
-    for row in measures.collect():
+    for row in measures.collect():  # one row a group
         table.add_row(*(_cell(value) for value in row))
     return table
 

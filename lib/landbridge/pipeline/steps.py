@@ -64,8 +64,12 @@ def steps_until(last: str = NAMES[-1], config: Config | None = None) -> tuple[St
     if last not in ROOMS:
         raise ConfigError(f"there is no step {last}; steps: {', '.join(NAMES)}")
     wanted = NAMES[: NAMES.index(last) + 1]
-    has_texts = config is not None and config.encode is not None
-    return tuple(load(name, config) for name in wanted if name != "encode" or has_texts or name == last)
+    return tuple(load(name, config) for name in wanted if has(name, config) or name == last)
+
+
+def has(name: str, config: Config | None) -> bool:
+    """Whether the night of a configuration has a step: texts are encoded where it has a section for that."""
+    return name != "encode" or (config is not None and config.encode is not None)
 
 
 def since(name: str, steps: Sequence[Step]) -> frozenset[str]:

@@ -13,6 +13,7 @@ from landbridge.config.schema import Config
 from landbridge.lake.lake import Lake
 from landbridge.pipeline.options import Place, placed, wait_option
 from landbridge.pipeline.screen import lines_of, speaking
+from landbridge.pipeline.steps import has
 
 if TYPE_CHECKING:
     from landbridge.study.protocol import Protocol
@@ -121,6 +122,5 @@ def _protocol(config: Config, say: Say, wait: float) -> Protocol:
     from landbridge.pipeline.nightly import nightly
     from landbridge.study.study import day_of, protocol_of
 
-    wanted = [name for name in TABLES if name != "encode" or config.encode is not None]
-    nightly(config, day_of(config), say, wanted, wait=wait)
+    nightly(config, day_of(config), say, [name for name in TABLES if has(name, config)], wait=wait)
     return protocol_of(config, Lake(config), say)
