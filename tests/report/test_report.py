@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -248,6 +249,20 @@ def test_the_summary_puts_controls_beside_what_crossed(night: Night) -> None:
         "mlflow ui --backend-store-uri sqlite:///",
     ):
         assert said in text, said
+
+
+def test_a_narrow_screen_drops_contenders_and_never_digits(night: Night) -> None:
+    wide = _text(summary(night, {}, {}))
+    values = set(re.findall(r"\d[.]\d{4}\b", wide))
+    for width in (100, 80, 64, 56):
+        narrow = _text(summary(night, {}, {}), width)
+        table = narrow[narrow.index("test") :].splitlines()
+        assert "● 0.1400" in narrow, "what is published stays"
+        assert set(re.findall(r"\d[.]\d{4}\b", narrow)) <= values
+        assert not any("…" in line for line in table[1:4])
+    left_out = "more contenders the screen"
+    assert left_out in " ".join(narrow.split())
+    assert left_out not in " ".join(wide.split())
 
 
 def test_a_user_is_shown_with_history_list_and_next_candidates(night: Night) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +17,8 @@ from landbridge.report.people import Person, examples_of
 from landbridge.report.points import gather_points
 from landbridge.report.step import PAGE
 from landbridge.step import Night
+
+_ANY_WIDTH = 10_000
 
 
 def summary(night: Night, seconds: Mapping[str, float], skipped: Mapping[str, str]) -> RenderableType:
@@ -34,7 +38,7 @@ def summary(night: Night, seconds: Mapping[str, float], skipped: Mapping[str, st
         _rows(facts),
         _rules(facts),
         _published(facts),
-        _metrics(facts),
+        _Metrics.of(facts),
     ]
     if not pointwise:
         parts += [_person(person) for person in examples_of(night.lake, night.ds)]
@@ -90,33 +94,71 @@ def _published(facts: Facts) -> RenderableType | None:
     return table
 
 
-def _metrics(facts: Facts) -> RenderableType | None:
-    """The guard's metric on the test days, a line a scenario: what crossed beside the controls."""
-    keys = [scenario for scenario in [*facts.routes, facts.pooled[0]] if ("test", scenario) in facts.metrics]
-    names = {name for key in keys for name in facts.metrics["test", key]}
-    if not names:
-        return None
-    order = sorted(names, key=lambda name: (facts.crosses(name), name))
-    table = _table(
-        f"{label(facts.guard_metric)}, test",
-        *[f">{name.replace('_', chr(10))}" for name in order],
-        ">Published, 95 %",
-        ">Users",
-    )
-    for scenario in keys:
-        values = {name: found.get(facts.guard_metric) for name, found in facts.metrics["test", scenario].items()}
-        published = facts.routes.get(scenario, {}).get("contender", "")
-        cells = [_cell(values.get(name), name == published, facts.crosses(name)) for name in order]
-        users = max((one.users for one in values.values() if one is not None), default=0)
-        table.add_row(
-            facts.pooled[1].lower() if scenario == facts.pooled[0] else scenario,
-            *cells,
-            _interval(values.get(published)),
-            f"{users:,}",
+@dataclass(frozen=True)
+class _Metrics:
+    """The guard's metric on the test days, a line a scenario: what crossed beside the controls.
+
+    Where the screen is too narrow for all contenders, those that are neither published nor a control nor a network are
+    left to the page, the weakest first.
+    """
+
+    facts: Facts
+    keys: tuple[str, ...]
+    """Scenarios that were judged, the pooled one last."""
+
+    @classmethod
+    def of(cls, facts: Facts) -> _Metrics | None:
+        """Return the table of a night, or nothing where nothing was judged."""
+        keys = tuple(key for key in (*facts.routes, facts.pooled[0]) if facts.metrics.get(("test", key)))
+        return cls(facts, keys) if keys else None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        names = self._by_weight()
+        shown = self._table(names, 0)
+        for left in range(1, len(names)):
+            if Measurement.get(console, options.update(max_width=_ANY_WIDTH), shown).maximum <= options.max_width:
+                break
+            shown = self._table(names[:-left], left)
+        yield shown
+
+    def _by_weight(self) -> list[str]:
+        """Return the contenders: published ones and their controls, the networks, then the others, best first."""
+        facts, pooled = self.facts, self._values(self.keys[-1])
+        names = {name for key in self.keys for name in facts.metrics["test", key]}
+        first = {route.get(role) for route in facts.routes.values() for role in ("contender", "against")}
+        networks = {"target_only", *facts.config.transfer.strategies}
+
+        def weight(name: str) -> tuple[bool, bool, float, str]:
+            value = pooled.get(name)
+            return name not in first, name not in networks, -value.value if value else 0.0, name
+
+        return sorted(names, key=weight)
+
+    def _values(self, key: str) -> Mapping[str, Value | None]:
+        metric = self.facts.guard_metric
+        return {name: found.get(metric) for name, found in self.facts.metrics["test", key].items()}
+
+    def _table(self, names: list[str], left: int) -> Table:
+        facts = self.facts
+        order = sorted(names, key=lambda name: (facts.crosses(name), name))
+        table = _table(
+            f"{label(facts.guard_metric)}, test",
+            *[f">{name.replace('_', chr(10))}" for name in order],
+            ">Published, 95 %",
+            ">Users",
         )
-    table.caption = "● published; orange: learned across scenarios; every interval is on the page"
-    table.caption_justify = "left"
-    return table
+        for key in self.keys:
+            values, published = self._values(key), facts.routes.get(key, {}).get("contender", "")
+            table.add_row(
+                facts.pooled[1].lower() if key == facts.pooled[0] else key,
+                *[_cell(values.get(name), name == published, facts.crosses(name)) for name in order],
+                _interval(values.get(published)),
+                f"{max((one.users for one in values.values() if one is not None), default=0):,}",
+            )
+        more = f"; for {left} more contenders the screen is too narrow" if left else ""
+        table.caption = f"● published; orange: learned across scenarios{more}; every interval is on the page"
+        table.caption_justify = "left"
+        return table
 
 
 def _person(person: Person) -> RenderableType:
