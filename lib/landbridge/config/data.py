@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from landbridge.config.node import Ascending, ColumnType, Name, Node, Share, Sql
-from landbridge.config.reader import Lookup, Reader
+from landbridge.config.reader import Catalogue, Lookup, Reader
 
 REQUIRED_COLUMNS = {
     "ts": "timestamp",
@@ -105,6 +105,9 @@ class Data(Node):
 
     reader: Reader
     lookups: dict[Name, Lookup] = Field(default_factory=dict, description="Files joined to the logs, in this order.")
+    catalogue: Catalogue | None = Field(
+        None, description="Files that list items, also those that nobody has taken yet."
+    )
     time_zone: str = "UTC"
     columns: dict[Name, DerivedColumn]
     items: dict[Name, Sql] = Field(default_factory=dict)
@@ -138,6 +141,21 @@ class Data(Node):
         for name in self.lookups:
             if name in taken:
                 raise ValueError(f"lookups.{name} has the name of a column; give it another one")
+        return self
+
+    @model_validator(mode="after")
+    def _catalogue(self) -> Self:
+        if self.catalogue is None:
+            return self
+        if ("{ds}" in self.catalogue.path) == self.reader.is_snapshot:
+            has, without = ("catalogue", "reader") if self.reader.is_snapshot else ("reader", "catalogue")
+            raise ValueError(f"{has}.path has {{ds}} and {without}.path has not; both are of days, or neither")
+        absent = [name for name in self.items if name not in self.catalogue.items]
+        if absent:
+            raise ValueError(f"catalogue.items lacks {', '.join(absent)} of items; what the files do not tell is null")
+        foreign = [name for name in self.catalogue.items if name not in self.items]
+        if foreign:
+            raise ValueError(f"catalogue.items has {', '.join(foreign)}, which is not among items")
         return self
 
     @property

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from landbridge.config.node import Ascending, Node, Sql
+from landbridge.config.node import Ascending, Name, Node, Sql
 
 
 class Source(Node):
@@ -81,3 +81,17 @@ class Lookup(Source):
         if absent:
             raise ValueError(f"keys: {', '.join(absent)} is not in header")
         return self
+
+
+class Catalogue(Source):
+    """Files that list items, whether or not anybody has taken them.
+
+    An item that a day's files name has the attributes that they tell, whatever the day's events say; any other has
+    those of the events. The files of a day are read with its logs. Their columns are text, as those of the logs.
+    """
+
+    path: str = Field(
+        description="Path or pattern of one day's files; {ds} is the date, where that of the logs has it."
+    )
+    item_id: Sql
+    items: dict[Name, Sql] = Field(description="Every attribute of data.items, over the columns of these files.")
