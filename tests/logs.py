@@ -24,6 +24,10 @@ from landbridge.step import Night, Outcome, Step
 CONF = Path(__file__).parents[1] / "conf" / "online_retail.yaml"
 HEADER = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 MONDAY = dt.date(2011, 3, 7)
+LISTED = (
+    "data.catalogue={path: '{logs}/listed-{ds}.csv', header: [sku, name], item_id: trim(sku), items: {title: name}}"
+)
+"""The day's catalogue beside its logs."""
 Line = tuple[str | None, ...]
 _SPARK = {
     "spark.sql.shuffle.partitions": "1",
@@ -54,7 +58,7 @@ def shop_config(logs: Path, root: Path, *overrides: str) -> Config:
         "ranker.recent=2",
         "split={validation_days: 3, test_days: 1}",
     ]
-    return load(CONF, "local", [*spark, *small, *overrides])
+    return load(CONF, "local", [*spark, *small, *(one.replace("{logs}", str(logs)) for one in overrides)])
 
 
 def line(
@@ -133,6 +137,12 @@ class Shop:
         writer.writerows(lines(ds) if rows is None else rows)
         self.path(ds).write_bytes(gzip.compress(text.getvalue().encode(encoding), mtime=0))
         return self.path(ds)
+
+    def catalogue(self, ds: dt.date, *items: str) -> Path:
+        """Write a day's catalogue, a line an item, as `LISTED` reads it."""
+        path = self.logs / f"listed-{ds}.csv"
+        path.write_text("".join(f"{row}\n" for row in ("sku,name", *items)), encoding="utf-8")
+        return path
 
     def night(self, ds: dt.date) -> Night:
         spark_lake = SparkLake(self.spark, self.lake)

@@ -7,11 +7,22 @@ import datetime as dt
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+_FIRST = -(2**63)
+"""Before whatever events say, however many there are."""
 
-def changes(events: DataFrame, known: DataFrame, since: dt.date, key: str, attributes: dict[str, Column]) -> DataFrame:
+
+def changes(
+    events: DataFrame,
+    known: DataFrame,
+    since: dt.date,
+    key: str,
+    attributes: dict[str, Column],
+    listed: DataFrame | None = None,
+) -> DataFrame:
     """Return the rows with `valid_from` >= since: key, valid_from and the attributes.
 
-    A day's attributes are the most frequent ones among its events (of equally frequent ones the smallest).
+    A day's attributes are those that its catalogue lists, else the most frequent ones among its events (of several
+    listed, or equally frequent ones, the smallest).
 
     Parameters
     ----------
@@ -19,6 +30,8 @@ def changes(events: DataFrame, known: DataFrame, since: dt.date, key: str, attri
         All events of the days from `since` on.
     known
         The table as it is; what it says before `since` decides what is a change.
+    listed
+        What catalogues say of the days from `since` on: key, valid_from and the attributes.
     """
     names = list(attributes)
     daily = events.where(F.col("ds") >= F.lit(since)).select(key, F.col("ds").alias("valid_from"), _tuple(attributes))
@@ -27,7 +40,11 @@ def changes(events: DataFrame, known: DataFrame, since: dt.date, key: str, attri
         .groupBy(key)
         .agg(F.max("valid_from").alias("valid_from"), F.max_by(_struct(names), F.col("valid_from")).alias("is"))
     )
-    every = _most_frequent(daily, key).unionByName(before)
+    ranked = _counted(daily, key)
+    if listed is not None:
+        told = listed.select(key, "valid_from", _struct(names).alias("is"), F.lit(_FIRST).alias("rank"))
+        ranked = ranked.unionByName(told)
+    every = _best(ranked, key).unionByName(before)
     order = Window.partitionBy(key).orderBy("valid_from")
     is_first = F.row_number().over(order) == 1
     differs = ~F.col("is").eqNullSafe(F.lag("is").over(order))
@@ -37,11 +54,14 @@ def changes(events: DataFrame, known: DataFrame, since: dt.date, key: str, attri
     return changed.select(key, "valid_from", *(F.col("is")[name].alias(name) for name in names))
 
 
-def _most_frequent(daily: DataFrame, key: str) -> DataFrame:
-    counted = daily.groupBy(key, "valid_from", "is").agg(F.count("*").alias("n"))
-    best = F.min(F.struct((-F.col("n")).alias("rank"), F.col("is")))
+def _counted(daily: DataFrame, key: str) -> DataFrame:
+    return daily.groupBy(key, "valid_from", "is").agg((-F.count("*")).alias("rank"))
+
+
+def _best(ranked: DataFrame, key: str) -> DataFrame:
+    best = F.min(F.struct("rank", "is"))
     return (
-        counted.groupBy(key, "valid_from")
+        ranked.groupBy(key, "valid_from")
         .agg(best.alias("best"))
         .select(key, "valid_from", F.col("best.is").alias("is"))
     )

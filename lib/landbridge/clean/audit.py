@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from landbridge.clean.parse import BROKE, CHANGED, RAW, REMOVED, rules_of
@@ -18,12 +18,16 @@ from landbridge.errors import DataError
 
 @dataclass(frozen=True)
 class Day:
-    """A day's rows that became events or went to quarantine, and how often each rule struck."""
+    """A day's rows that became events or went to quarantine, and how often each rule struck.
+
+    `content` is the same for the same events, where it was asked for.
+    """
 
     events: int
     quarantined: int
     rules: Mapping[str, int]
     garbled: str | None
+    content: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,11 @@ def observed(raw: DataFrame) -> tuple[DataFrame, Observation]:
     return raw.observe(read, F.count(F.lit(1)).alias("rows")), read
 
 
-def count(raw: DataFrame, read: Observation, rows: DataFrame) -> Counts:
+def count(raw: DataFrame, read: Observation, rows: DataFrame, content: Column | None = None) -> Counts:
     """Count what became of the rows, which computes them, and compare with what was read.
 
-    The counts are as many as days times rules, so they fit the driver.
+    The counts are as many as days times rules, so they fit the driver. `content` is a number for each row, by which the
+    content of a day is told from another one.
     """
     removed = F.col(REMOVED)
     garbled = F.when(F.contains(RAW, F.lit("\ufffd")), F.struct(F.col(FILE).alias("file"), F.col(RAW).alias("raw")))
@@ -90,6 +95,7 @@ def count(raw: DataFrame, read: Observation, rows: DataFrame) -> Counts:
         F.count_if(removed).alias("quarantined"),
         F.min(garbled).alias("garbled"),
         *struck,
+        *([] if content is None else [F.bit_xor(F.when(~removed, content)).alias("content")]),
     )
     found = {row[DAY]: row for row in daily.collect()}
     days = {
@@ -98,6 +104,7 @@ def count(raw: DataFrame, read: Observation, rows: DataFrame) -> Counts:
             row["quarantined"],
             {name: row[flag] for name, flag in flags if row[flag]},
             f"{row['garbled'].file}: {row['garbled'].raw}" if row["garbled"] else None,
+            "" if content is None else f"{row['events']} {row['content']}",
         )
         for day, row in found.items()
     }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from landbridge.clean.audit import Counts, audit, count, observed
-from landbridge.clean.files import expected_path, find
-from landbridge.clean.read import explain_failure, read_raw
+from landbridge.clean.catalogue import items_of
+from landbridge.clean.files import expected_path, find, find_catalogue
+from landbridge.clean.read import explained, read_catalogue, read_raw
 from landbridge.clean.step import cleaned, events_of
 from landbridge.config.days import days_of
 from landbridge.config.schema import Config
@@ -41,7 +41,7 @@ def check(config: Config, spark: SparkSession, ds: dt.date | None = None, rows: 
             f"there is no file: {where} matches nothing from {since} on; correct data.reader.path or first_day"
         )
     day = max(files)
-    try:
+    with explained(config.data.reader):
         raw = read_raw(spark, config.data, files[day]).limit(rows)
         watched, read = observed(raw)
         result = cleaned(watched, config).persist()
@@ -51,12 +51,31 @@ def check(config: Config, spark: SparkSession, ds: dt.date | None = None, rows: 
             told = _features(events_of(result), config)
         finally:
             result.unpersist()
-    except PySparkException as error:
-        raise explain_failure(error, config.data.reader) from None
     return [
         f"{files[day][0].path}: {counts.sentence()}{' (a sample)' if counts.read == rows else ''}",
         *_rules(counts),
         *told,
+        *_catalogue(config, spark, day, rows),
+    ]
+
+
+def _catalogue(config: Config, spark: SparkSession, day: dt.date, rows: int) -> list[str]:
+    """Compute what the newest catalogue up to the day tells of its first rows; without one, analyse its expressions."""
+    catalogue = config.data.catalogue
+    if catalogue is None:
+        return []
+    found = find_catalogue(config, config.data.reader.first_day, day, spark)
+    files = found[max(found)] if found else []
+    with explained(catalogue):
+        items = items_of(read_catalogue(spark, config.data, catalogue, files).limit(rows), catalogue, config)
+        counts = items.agg(F.count("*").alias("rows"), *(F.count(name).alias(name) for name in items.columns)).first()
+    assert counts is not None
+    if not files:
+        return [f"data.catalogue: {catalogue.path} matches nothing up to {day}; items are those that have events"]
+    sample = " (a sample)" if counts["rows"] == rows else ""
+    return [
+        f"{files[0].path}: {counts['rows']:,} rows, {counts['item_id']:,} of them with an item_id{sample}",
+        *(f"data.catalogue.items.{name}: in {counts[name]:,} of {counts['rows']:,} rows" for name in config.data.items),
     ]
 
 

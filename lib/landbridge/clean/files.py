@@ -12,7 +12,6 @@ from pathlib import Path, PurePosixPath
 
 from pyspark.sql import SparkSession
 
-from landbridge.config.reader import Reader
 from landbridge.config.schema import Config
 from landbridge.errors import DataError
 from landbridge.lake.expressions import expression
@@ -30,12 +29,12 @@ class LogFile:
     modified: int
 
 
-def tail_pattern(reader: Reader) -> str:
+def tail_pattern(path: str) -> str:
     """Return a pattern of the end of a file's path, from the folder or name that holds {ds}; group 1 is the day.
 
     Of a snapshot it is the name alone.
     """
-    parts = PurePosixPath(reader.path).parts
+    parts = PurePosixPath(path).parts
     first = next((position for position, part in enumerate(parts) if "{ds}" in part), len(parts) - 1)
     tail = re.escape("/".join(parts[first:])).replace(re.escape("{ds}"), _DAY)
     return tail.replace(r"\*", "[^/]*").replace(r"\?", "[^/]") + "$"
@@ -48,19 +47,15 @@ def find(
 
     A path with a scheme (``s3a://``) is listed through Hadoop, which needs the session.
     """
-    reader = config.data.reader
-    if reader.is_snapshot:
-        day = reader.first_day
-        every = [LogFile(day, *told) for told in sorted(_listed(reader.path, spark))]
-        return {day: every} if every and since <= day <= until else {}
-    pattern = re.compile("(^|/)" + tail_pattern(reader).replace(_DAY, f"(?P<day>{_DAY[1:-1]})", 1))
-    found: dict[dt.date, list[LogFile]] = {}
-    for path, size, modified in sorted(_listed(reader.path, spark)):
-        match = pattern.search(path)
-        named = _day_of(match["day"]) if match else None
-        if named is not None and since <= named <= until:
-            found.setdefault(named, []).append(LogFile(named, path, size, modified))
-    return found
+    return _by_day(config.data.reader.path, config, since, until, spark)
+
+
+def find_catalogue(
+    config: Config, since: dt.date, until: dt.date, spark: SparkSession | None = None
+) -> dict[dt.date, list[LogFile]]:
+    """Return the files that list the items of these days, by day."""
+    catalogue = config.data.catalogue
+    return {} if catalogue is None else _by_day(catalogue.path, config, since, until, spark)
 
 
 def find_lookups(config: Config, spark: SparkSession | None = None) -> dict[str, list[LogFile]]:
@@ -113,6 +108,24 @@ def open_days(config: Config, since: dt.date, until: dt.date, spark: SparkSessio
     if closed is not None:
         days = days.where(~expression(days, closed, f"{config.name}.yaml: data.reader.closed"))
     return sorted(row.ds for row in days.collect())
+
+
+def _by_day(
+    place: str, config: Config, since: dt.date, until: dt.date, spark: SparkSession | None
+) -> dict[dt.date, list[LogFile]]:
+    reader = config.data.reader
+    if reader.is_snapshot:
+        day = reader.first_day
+        every = [LogFile(day, *told) for told in sorted(_listed(place, spark))]
+        return {day: every} if every and since <= day <= until else {}
+    pattern = re.compile("(^|/)" + tail_pattern(place).replace(_DAY, f"(?P<day>{_DAY[1:-1]})", 1))
+    found: dict[dt.date, list[LogFile]] = {}
+    for path, size, modified in sorted(_listed(place, spark)):
+        match = pattern.search(path)
+        named = _day_of(match["day"]) if match else None
+        if named is not None and since <= named <= until:
+            found.setdefault(named, []).append(LogFile(named, path, size, modified))
+    return found
 
 
 def _listed(path: str, spark: SparkSession | None) -> Iterator[tuple[str, int, int]]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from landbridge.clean.files import LogFile, tail_pattern
 from landbridge.config.data import Data, Pseudonyms
-from landbridge.config.reader import Explode, Reader, Source
-from landbridge.errors import DataError
+from landbridge.config.reader import Catalogue, Explode, Reader, Source
+from landbridge.errors import DataError, LandbridgeError
 from landbridge.lake.expressions import complaint
 
 CORRUPT, FILE, DAY = "__corrupt", "__file", "__ds"
@@ -21,6 +24,8 @@ NAME, POSITION, SIZE, NUMBER = "_file", "_pos", "_size", "_row"
 _BLOCK, _AT = "__block", "__at"
 # A doubled quote is the convention of every spreadsheet; Spark's own default is a backslash.
 _CSV = {"header": "true", "enforceSchema": "false", "escape": '"'}
+# A line of another length is found only where no column is left out of the parser's work.
+_STRICT = {"mode": "FAILFAST", "columnPruning": "false"}
 
 
 def read_raw(spark: SparkSession, data: Data, files: Sequence[LogFile]) -> DataFrame:
@@ -35,13 +40,12 @@ def read_raw(spark: SparkSession, data: Data, files: Sequence[LogFile]) -> DataF
     reader = data.reader
     rows = _files(spark, reader, [file.path for file in files])
     place = F.col("_metadata.file_path")
-    tail = tail_pattern(reader)
-    day = F.lit(reader.first_day) if reader.is_snapshot else F.to_date(F.regexp_extract(place, tail, 1))
+    tail = tail_pattern(reader.path)
     rows = rows.select(
         *map(_named, reader.header),
         F.col(CORRUPT),
         F.regexp_extract(place, tail, 0).alias(FILE),
-        day.alias(DAY),
+        _day(reader.path, reader).alias(DAY),
         F.col("_metadata.file_name").alias(NAME),
         *(
             [F.col("_metadata.file_block_start").alias(_BLOCK), F.monotonically_increasing_id().alias(_AT)]
@@ -52,7 +56,10 @@ def read_raw(spark: SparkSession, data: Data, files: Sequence[LogFile]) -> DataF
         rows = _numbered(rows, reader.header)
     if reader.explode is not None:
         rows = _exploded(rows, reader.explode)
-    return rows if data.pseudonyms is None else _pseudonymous(rows, data.pseudonyms)
+    # A line that does not parse may hold the name in any place, so all of it is hashed.
+    return (
+        rows if data.pseudonyms is None else _pseudonymous(rows, data.pseudonyms, [*data.pseudonyms.columns, CORRUPT])
+    )
 
 
 def read_lookup(spark: SparkSession, source: Source, files: Sequence[LogFile]) -> DataFrame:
@@ -60,8 +67,23 @@ def read_lookup(spark: SparkSession, source: Source, files: Sequence[LogFile]) -
 
     A line that does not parse fails the read.
     """
-    rows = _files(spark, source, [file.path for file in files], mode="FAILFAST")
+    rows = _files(spark, source, [file.path for file in files], strict=True)
     return rows.select(*map(_named, source.header))
+
+
+def read_catalogue(spark: SparkSession, data: Data, catalogue: Catalogue, files: Sequence[LogFile]) -> DataFrame:
+    """Return the rows of files that list items: the declared columns as text, and `__ds`; none where no file is given.
+
+    A line that does not parse fails the read. A column of the name of one that the logs have as a pseudonym is one.
+    """
+    if not files:
+        empty = spark.createDataFrame([], StructType([StructField(name, StringType()) for name in catalogue.header]))
+        return empty.withColumn(DAY, F.lit(data.reader.first_day))
+    rows = _files(spark, catalogue, [file.path for file in files], strict=True)
+    rows = rows.select(*map(_named, catalogue.header), _day(catalogue.path, data.reader).alias(DAY))
+    if data.pseudonyms is None:
+        return rows
+    return _pseudonymous(rows, data.pseudonyms, [name for name in data.pseudonyms.columns if name in catalogue.header])
 
 
 def identity(reader: Reader) -> list[str]:
@@ -69,17 +91,31 @@ def identity(reader: Reader) -> list[str]:
     return [*reader.header, CORRUPT, *([NAME, POSITION] if reader.explode is not None else [])]
 
 
-def explain_failure(error: BaseException, reader: Reader) -> DataError:
-    """Turn a failed read into a sentence that names the file and the remedy."""
+@contextmanager
+def explained(source: Source) -> Iterator[None]:
+    """Turn what Spark says of files into a sentence."""
+    try:
+        yield
+    except LandbridgeError:
+        raise
+    except (PySparkException, Py4JError) as error:
+        raise explain_failure(error, source) from error
+
+
+def explain_failure(error: BaseException, source: Source) -> DataError:
+    """Turn a failed read of the logs, or of a catalogue, into a sentence that names the file and the remedy."""
+    key, columns, expressions = ("data.reader", "data.columns", "data.columns or data.rules")
+    if isinstance(source, Catalogue):
+        key, columns, expressions = ("data.catalogue", "data.catalogue.items", "data.catalogue")
     text = str(error)
     found = re.search(r"(?:file:|[a-z0-9]+://)[^\s,;\]\"']+", text)
-    file = found[0].rstrip(".") if found else reader.path
+    file = found[0].rstrip(".") if found else source.path
     if "header" in text and "schema" in text.lower():
         header = re.search(r"[Hh]eader: ([^\n]*)", text)
         there = f", found {header[1].strip()}" if header else ""
         return DataError(
-            f"{file}: its header is not the declared one{there}; data.reader.header says {', '.join(reader.header)}: "
-            "put the right file there, or change the header and data.columns"
+            f"{file}: its header is not the declared one{there}; {key}.header says {', '.join(source.header)}: "
+            f"put the right file there, or change the header and {columns}"
         )
     if "EOFException" in text or "Unexpected end" in text:
         return DataError(
@@ -89,21 +125,21 @@ def explain_failure(error: BaseException, reader: Reader) -> DataError:
         return DataError(f"{file}: is not the compressed file its name says; fetch it again, then run the same command")
     return DataError(
         f"{file}: cannot be cleaned: {complaint(error)}; "
-        "mend the file, or the expression of data.columns or data.rules that fails on it"
+        f"mend the file, or the expression of {expressions} that fails on it"
     )
 
 
-def _files(spark: SparkSession, source: Source, paths: list[str], mode: str = "PERMISSIVE") -> DataFrame:
+def _files(spark: SparkSession, source: Source, paths: list[str], strict: bool = False) -> DataFrame:
     places = [path if "://" in path else f"file://{path}" for path in paths]
-    return _parquet(spark, source, places) if source.format == "parquet" else _text(spark, source, places, mode)
+    return _parquet(spark, source, places) if source.format == "parquet" else _text(spark, source, places, strict)
 
 
-def _text(spark: SparkSession, source: Source, paths: list[str], mode: str) -> DataFrame:
+def _text(spark: SparkSession, source: Source, paths: list[str], strict: bool) -> DataFrame:
     schema = StructType([StructField(name, StringType()) for name in (*source.header, CORRUPT)])
     options = {
         **(_CSV if source.format == "csv" else {}),
         **source.options,
-        "mode": mode,
+        **(_STRICT if strict else {"mode": "PERMISSIVE"}),
         "columnNameOfCorruptRecord": CORRUPT,
     }
     return spark.read.format(source.format).schema(schema).options(**options).load(paths)
@@ -118,6 +154,13 @@ def _parquet(spark: SparkSession, source: Source, paths: list[str]) -> DataFrame
             f"it has {', '.join(rows.columns)}: change the header"
         )
     return rows.withColumn(CORRUPT, F.lit(None).cast("string"))
+
+
+def _day(path: str, reader: Reader) -> Column:
+    """The day that a row's file is of."""
+    if reader.is_snapshot:
+        return F.lit(reader.first_day)
+    return F.to_date(F.regexp_extract(F.col("_metadata.file_path"), tail_pattern(path), 1))
 
 
 def _named(name: str) -> Column:
@@ -142,9 +185,7 @@ def _exploded(rows: DataFrame, explode: Explode) -> DataFrame:
     return rows.drop("__elements", "__element")
 
 
-def _pseudonymous(rows: DataFrame, pseudonyms: Pseudonyms) -> DataFrame:
-    # A line that does not parse may hold the name in any place, so all of it is hashed.
-    names = [*pseudonyms.columns, CORRUPT]
+def _pseudonymous(rows: DataFrame, pseudonyms: Pseudonyms, names: Sequence[str]) -> DataFrame:
     return rows.withColumns({name: _keyed(F.col(f"`{name}`"), pseudonyms.key) for name in names})
 
 

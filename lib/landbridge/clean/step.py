@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from landbridge.clean.attributes import changes
 from landbridge.clean.audit import Counts, audit, count, observed
-from landbridge.clean.files import LogFile, expected_path, find, find_lookups, open_days, recipe, signature
+from landbridge.clean.catalogue import Listing, listing
+from landbridge.clean.files import (
+    LogFile,
+    expected_path,
+    find,
+    find_catalogue,
+    find_lookups,
+    open_days,
+    recipe,
+    signature,
+)
 from landbridge.clean.loaded import Loaded
 from landbridge.clean.lookups import with_lookups
 from landbridge.clean.parse import (
@@ -28,12 +36,11 @@ from landbridge.clean.parse import (
     require,
     rules_of,
 )
-from landbridge.clean.read import DAY, FILE, explain_failure, read_raw
+from landbridge.clean.read import DAY, FILE, explained, read_raw
 from landbridge.clean.rules import apply_rules
 from landbridge.config.days import days_of
-from landbridge.config.reader import Reader
 from landbridge.config.schema import Config
-from landbridge.errors import DataError, LandbridgeError
+from landbridge.errors import DataError
 from landbridge.lake.expressions import expression
 from landbridge.lake.spark import SparkLake
 from landbridge.lake.together import together
@@ -48,18 +55,23 @@ def run(night: Night) -> Outcome:
     loaded = Loaded.read(night.lake)
     missing = _missing(night, files, loaded, open_days(config, days.first, night.ds, spark_lake.spark))
     made_by = recipe(config, spark_lake.spark)
-    fresh = {day: found for day, found in files.items() if not loaded.is_current(day, found, made_by)}
+    catalogues = find_catalogue(config, days.first, dt.date.max, spark_lake.spark)
+    _say_unlisted(night, files, catalogues)
+    told = {day: [*found, *catalogues.get(day, ())] for day, found in files.items()}
+    fresh = {day: found for day, found in files.items() if not loaded.is_current(day, told[day], made_by)}
     if not fresh:
         night.say("every file is loaded already")
         return Outcome(notes={"files": {}, "rules": {}, "rows": 0, "events": 0, "days": 0, "missing": missing})
     night.say(f"loading {len(fresh)} {'day' if len(fresh) == 1 else 'days'}, {min(fresh)} to {max(fresh)}")
-    counts = _load(night, spark_lake, fresh)
+    counts, listed = _load(night, spark_lake, fresh, catalogues)
     digests = night.lake.digests("events")
     signatures = {
-        day.isoformat(): [signature(found, made_by), digests.get(day, "")] for day, found in sorted(fresh.items())
+        day.isoformat(): [signature(told[day], made_by), digests.get(day, ""), *_content(counts, day)]
+        for day in sorted(fresh)
     }
     night.say(counts.sentence())
-    return Outcome(notes={"files": signatures, **counts.notes(), "missing": missing}, metrics=counts.metrics())
+    notes = {"files": signatures, **counts.notes(), "missing": missing, **listed}
+    return Outcome(notes=notes, metrics=counts.metrics())
 
 
 def cleaned(raw: DataFrame, config: Config) -> DataFrame:
@@ -94,36 +106,70 @@ def quarantine_of(rows: DataFrame) -> DataFrame:
     )
 
 
-def _load(night: Night, lake: SparkLake, fresh: Mapping[dt.date, Sequence[LogFile]]) -> Counts:
-    """Clean the days, check them, and write: nothing is written unless every day passed."""
+def _load(
+    night: Night,
+    lake: SparkLake,
+    fresh: Mapping[dt.date, Sequence[LogFile]],
+    catalogues: Mapping[dt.date, Sequence[LogFile]],
+) -> tuple[Counts, dict[str, Any]]:
+    """Clean the days, check them, and write: nothing is written unless every day passed.
+
+    Returns
+    -------
+    The counts, and what the ledger keeps of the catalogues.
+    """
     config = night.config
     files = [file for found in fresh.values() for file in found]
-    with _explained(config.data.reader):
+    later = [day for day in lake.lake.days("events") if day > min(fresh) and day not in fresh]
+    with explained(config.data.reader), listing(lake, config, sorted(fresh), later, catalogues) as listed:
         raw = read_raw(lake.spark, config.data, files)
         watched, read = observed(raw)
         rows = cleaned(watched, config).persist()
         try:
-            counts = count(raw, read, rows)
+            counts = count(raw, read, rows, None if listed is None else _identity(config))
             audit(counts, fresh, config)
-            _write(night, lake, rows, sorted(fresh))
+            _write(night, lake, rows, sorted(fresh), later, listed)
         finally:
             rows.unpersist()
-    return counts
+    if listed is None:
+        return counts, {}
+    night.say(listed.sentence())
+    return counts, listed.notes()
 
 
-def _write(night: Night, lake: SparkLake, rows: DataFrame, days: Sequence[dt.date]) -> None:
+def _identity(config: Config) -> Column:
+    """A number for each event: a day that is loaded again for its catalogue alone has the numbers it had."""
+    columns = (F.col(name).cast("string").alias(name) for name in config.data.columns)
+    return F.xxhash64(F.to_json(F.struct(F.col(HASH), *columns)))
+
+
+def _content(counts: Counts, day: dt.date) -> list[str]:
+    found = counts.days[day].content
+    return [found] if found else []
+
+
+def _write(
+    night: Night,
+    lake: SparkLake,
+    rows: DataFrame,
+    days: Sequence[dt.date],
+    later: Sequence[dt.date],
+    listed: Listing | None,
+) -> None:
     """Write all four tables, each in one commit."""
     where = f"ds IN ({', '.join(f'DATE {day.isoformat()!r}' for day in days)})"
     events, quarantine = events_of(rows), quarantine_of(rows)
-    everything = _with_others(lake, events, days)
+    everything = _with_others(lake, events, later)
+    items, users = night.config.data.items, night.config.data.users
+    told = None if listed is None else listed.items
     together(
         lambda: lake.replace(
             "quarantine", _by_day(quarantine, "file", "row_hash", "occurrence"), where, night.fingerprint
         ),
         lambda: lake.replace("events", _by_day(events, "scenario", "ts", "event_id"), where, night.fingerprint),
-        lambda: _write_changes(night, lake, everything, days[0], "items", "item_id", night.config.data.items),
+        lambda: _write_changes(night, lake, everything, days[0], "items", "item_id", items, told),
     )
-    _write_changes(night, lake, everything, days[0], "users", "user_id", night.config.data.users)
+    _write_changes(night, lake, everything, days[0], "users", "user_id", users)
 
 
 def _by_day(rows: DataFrame, *order: str) -> DataFrame:
@@ -132,19 +178,25 @@ def _by_day(rows: DataFrame, *order: str) -> DataFrame:
 
 
 def _write_changes(
-    night: Night, lake: SparkLake, events: DataFrame, since: dt.date, name: str, key: str, attributes: Mapping[str, str]
+    night: Night,
+    lake: SparkLake,
+    events: DataFrame,
+    since: dt.date,
+    name: str,
+    key: str,
+    attributes: Mapping[str, str],
+    listed: DataFrame | None = None,
 ) -> None:
     where = f"{night.config.name}.yaml: data.{name}"
     columns = {attribute: expression(events, sql, f"{where}.{attribute}") for attribute, sql in attributes.items()}
-    changed = changes(events, lake.table(name), since, key, columns)
+    changed = changes(events, lake.table(name), since, key, columns, listed)
     # replaceWhere and not MERGE: what follows from the days is known whole, and rows that no longer follow must go.
     ordered = changed.hint("rebalance").sortWithinPartitions(key, "valid_from")
     lake.replace(name, ordered, f"valid_from >= DATE '{since}'", night.fingerprint)
 
 
-def _with_others(lake: SparkLake, events: DataFrame, days: Sequence[dt.date]) -> DataFrame:
+def _with_others(lake: SparkLake, events: DataFrame, later: Sequence[dt.date]) -> DataFrame:
     """The events just loaded and those of later days that were loaded before."""
-    later = [day for day in lake.lake.days("events") if day > days[0] and day not in set(days)]
     own = events.select(*lake.lake.contract("events").columns)
     if not later:
         return own
@@ -174,39 +226,44 @@ def _missing(
         )
     if lost:
         night.say(
-            f"warning: no file of {_listing(lost)}; the night goes on without; a file that comes later is loaded then"
+            f"warning: no file of {_shown(lost)}; the night goes on without; a file that comes later is loaded then"
         )
     gone = [day for day in absent if day in loaded.digests]
     if gone:
-        night.say(f"warning: the file of {_listing(gone)} is gone; what was loaded from it stays")
+        night.say(f"warning: the file of {_shown(gone)} is gone; what was loaded from it stays")
     return [day.isoformat() for day in lost]
 
 
-def _listing(days: Sequence[dt.date]) -> str:
+def _say_unlisted(
+    night: Night, files: Mapping[dt.date, Sequence[LogFile]], catalogues: Mapping[dt.date, Sequence[LogFile]]
+) -> None:
+    """Say that ds has no catalogue; earlier days said so in their nights."""
+    catalogue = night.config.data.catalogue
+    if catalogue is not None and night.ds in files and night.ds not in catalogues:
+        expected = catalogue.path.replace("{ds}", night.ds.isoformat())
+        night.say(f"there is no catalogue of {night.ds} ({expected}); its items are those that have events")
+
+
+def _shown(days: Sequence[dt.date]) -> str:
     shown = ", ".join(day.isoformat() for day in days[:5])
     return shown if len(days) <= 5 else f"{shown} and {len(days) - 5} more days"
 
 
-@contextmanager
-def _explained(reader: Reader) -> Iterator[None]:
-    try:
-        yield
-    except LandbridgeError:
-        raise
-    except (PySparkException, Py4JError) as error:
-        raise explain_failure(error, reader) from error
-
-
 def _inputs(night: Night) -> Mapping[str, str]:
     data = night.config.data
-    is_remote = any("://" in source.path for source in (data.reader, *data.lookups.values()))
+    sources = (data.reader, *data.lookups.values(), *([] if data.catalogue is None else [data.catalogue]))
+    is_remote = any("://" in source.path for source in sources)
     spark = night.spark_lake().spark if is_remote else None
-    found = find(night.config, days_of(night.config, night.ds).first, night.ds, spark)
+    first = days_of(night.config, night.ds).first
+    found = find(night.config, first, night.ds, spark)
     every = [file for files in found.values() for file in files]
-    lookups = {
+    others = {
         data.lookups[name].path: signature(files, "") for name, files in find_lookups(night.config, spark).items()
     }
-    return {data.reader.path: signature(every, ""), **lookups}
+    if data.catalogue is not None:
+        catalogues = find_catalogue(night.config, first, night.ds, spark)
+        others[data.catalogue.path] = signature([file for day in found for file in catalogues.get(day, ())], "")
+    return {data.reader.path: signature(every, ""), **others}
 
 
 CLEAN = Step(
