@@ -5,6 +5,9 @@ recipe and of the content of all days up to and with it. The ledger's notes of f
 of `examples` and `histories`, or a partition of `user_state`, was made, and the digest of what came of it. A day is
 current when one of these records agrees with both the events and the table of now; their order does not matter.
 Where the ledger has no record, the day is made again, which changes nothing but time.
+
+Where catalogues list items, a day may be loaded again and hold the same events; then it is clean that says what its
+content is, and not the names of its files.
 """
 
 from __future__ import annotations
@@ -32,13 +35,15 @@ class Stale:
     """What a night has to do.
 
     `since` is the first day whose examples are made anew, None where all are current; `base` is the day of the user
-    state to start from, None for the beginning of time; `state_is_current` says that ds's state needs nothing.
+    state to start from, None for the beginning of time; `state_is_current` says that ds's state needs nothing,
+    `ids_are_current` that the table `items` is the one by which ids were given.
     """
 
     chains: Mapping[dt.date, str]
     since: dt.date | None
     base: dt.date | None
     state_is_current: bool
+    ids_are_current: bool
 
     def chain_at(self, day: dt.date) -> str:
         """The chain of everything up to the end of a day."""
@@ -60,7 +65,8 @@ def stale(lake: Lake, config: Config, ds: dt.date) -> Stale:
     examples, states = _records(lake, "examples"), _records(lake, "user_state")
     made, kept = _made(lake), lake.digests("user_state")
     days = sorted(day for day in {*chains, *made} if _FIRST < day <= ds)
-    todo = Stale(chains, None, None, False)
+    has_ids = config.data.catalogue is None or (ds, lake.digest("items"), "") in _records(lake, "items")
+    todo = Stale(chains, None, None, False, has_ids)
 
     def is_current(day: dt.date) -> bool:
         return day in chains and (day, chains[day], made.get(day, "")) in examples
@@ -69,20 +75,21 @@ def stale(lake: Lake, config: Config, ds: dt.date) -> Stale:
     until = ds if since is None else since - dt.timedelta(days=1)
     usable = [day for day, digest in kept.items() if day <= until and (day, todo.chain_at(day), digest) in states]
     base = max(usable, default=None)
-    return Stale(chains, since, base, state_is_current=base == ds)
+    return Stale(chains, since, base, base == ds, has_ids)
 
 
 def notes_of(lake: Lake, todo: Stale, ds: dt.date) -> dict[str, Any]:
     """What the ledger has to remember of this night: per day made anew, its chain and the digest of its partition."""
     state = {ds.isoformat(): [todo.chain_at(ds), lake.digests("user_state").get(ds, "")]}
-    return {**examples_notes(lake, todo), "user_state": state}
+    return {**examples_notes(lake, todo, ds), "user_state": state}
 
 
-def examples_notes(lake: Lake, todo: Stale) -> dict[str, Any]:
-    """The same of `examples` and `histories` alone."""
+def examples_notes(lake: Lake, todo: Stale, ds: dt.date) -> dict[str, Any]:
+    """The same of `examples`, `histories` and ids alone."""
     made = _made(lake)
     anew = [] if todo.since is None else [day for day in todo.chains if todo.since <= day]
-    return {"examples": {day.isoformat(): [todo.chains[day], made.get(day, "")] for day in anew}}
+    listed = {"items": {ds.isoformat(): [lake.digest("items"), ""]}} if lake.config.data.catalogue else {}
+    return {"examples": {day.isoformat(): [todo.chains[day], made.get(day, "")] for day in anew}, **listed}
 
 
 def _made(lake: Lake) -> dict[dt.date, str]:
@@ -94,20 +101,31 @@ def _made(lake: Lake) -> dict[dt.date, str]:
 def _chains(lake: Lake, config: Config, ds: dt.date) -> dict[dt.date, str]:
     chains = {_FIRST: recipe(config)}
     chain = chains[_FIRST]
+    contents = _contents(lake) if config.data.catalogue else {}
     for day, digest in sorted(lake.digests("events").items()):
         if day <= ds:
-            chain = chains[day] = _hash(f"{chain} {day} {digest}")
+            chain = chains[day] = _hash(f"{chain} {day} {contents.get((day, digest), digest)}")
     return chains
 
 
+def _contents(lake: Lake) -> dict[tuple[dt.date, str], str]:
+    """The content of a day of events by its digest: the same where a day was loaded again for its catalogue alone."""
+    told = (pair for note in _notes(lake, "clean") for pair in note.get("files", {}).items())
+    return {(dt.date.fromisoformat(day), of[1]): of[2] for day, of in told if len(of) > 2}
+
+
 def _records(lake: Lake, table: str) -> set[tuple[dt.date, str, str]]:
-    if not lake.exists("ledger"):
-        return set()
-    rows = lake.read("ledger", columns=["step", "notes"]).to_pylist()
-    notes = [json.loads(row["notes"]) for row in rows if row["step"] == "featurize"]
+    notes = _notes(lake, "featurize")
     return {
         (dt.date.fromisoformat(day), told[0], told[1]) for note in notes for day, told in note.get(table, {}).items()
     }
+
+
+def _notes(lake: Lake, step: str) -> list[dict[str, Any]]:
+    if not lake.exists("ledger"):
+        return []
+    rows = lake.read("ledger", columns=["step", "notes"]).to_pylist()
+    return [json.loads(row["notes"]) for row in rows if row["step"] == step]
 
 
 def _hash(text: str) -> str:

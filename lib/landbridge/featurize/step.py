@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -29,6 +30,8 @@ from landbridge.step import Night, Outcome, Step
 def run(night: Night) -> Outcome:
     """Featurize the days that changed or follow one that changed; then write every user's state at the end of ds."""
     todo = stale(night.lake, night.config, night.ds)
+    if todo.since is None and not todo.ids_are_current:
+        _write_ids(night)
     if night.config.pointwise is not None:
         return _questions(night, night.config.pointwise, todo)
     if todo.since is None and todo.state_is_current:
@@ -55,14 +58,14 @@ def _questions(night: Night, task: Pointwise, todo: Stale) -> Outcome:
     """Write vocabulary and examples of the days that changed; a question has no history, so no state is kept."""
     if todo.since is None:
         night.say("every day is featurized already")
-        return Outcome(notes=examples_notes(night.lake, todo))
+        return Outcome(notes=examples_notes(night.lake, todo, night.ds))
     night.say(f"examples from {todo.since} on")
     lake, since = night.spark_lake(), todo.since
     with _explained():
         events = lake.table("events").where(F.col("ds").between(F.lit(since), F.lit(night.ds)))
         examples = pointwise_examples(events, task, night.config).hint("rebalance", "ds")
         together(
-            lambda: lake.append("vocabulary", _fresh(lake, events), night.fingerprint),
+            lambda: lake.append("vocabulary", _fresh(night, lake, events), night.fingerprint),
             lambda: lake.replace_days(
                 "examples",
                 examples.sortWithinPartitions("ds", "scenario", "user_id", "example_id"),
@@ -71,7 +74,7 @@ def _questions(night: Night, task: Pointwise, todo: Stale) -> Outcome:
                 night.fingerprint,
             ),
         )
-    return Outcome(notes=examples_notes(night.lake, todo))
+    return Outcome(notes=examples_notes(night.lake, todo, night.ds))
 
 
 def history_of(lake: SparkLake, config: Config, ds: dt.date, base: dt.date | None) -> DataFrame:
@@ -91,7 +94,7 @@ def _base(lake: SparkLake, base: dt.date | None) -> DataFrame:
 def _write_days(night: Night, lake: SparkLake, rows: DataFrame, since: dt.date) -> None:
     """Write vocabulary, statistics, examples and histories of the days from `since` to ds."""
     events = events_of(rows, night.config, since)
-    fresh = _fresh(lake, events)
+    fresh = _fresh(night, lake, events)
     statistics = daily_statistics(events, night.config)
     ordered = statistics.hint("rebalance", "ds").sortWithinPartitions("ds", "feature", "scenario", "value")
     examples, histories = (make(rows, night.config, since) for make in (examples_of, histories_of))
@@ -103,8 +106,19 @@ def _write_days(night: Night, lake: SparkLake, rows: DataFrame, since: dt.date) 
     )
 
 
-def _fresh(lake: SparkLake, events: DataFrame) -> DataFrame:
-    fresh = new_values(events, lake.table("vocabulary"))
+def _write_ids(night: Night) -> None:
+    """Give ids to items that catalogues list, where the events have not changed."""
+    lake = night.spark_lake()
+    fresh = _fresh(night, lake, lake.table("events").where(F.lit(False)))
+    night.say(f"ids for what the table items has up to {night.ds}")
+    lake.append("vocabulary", fresh, night.fingerprint)
+
+
+def _fresh(night: Night, lake: SparkLake, events: DataFrame) -> DataFrame:
+    items = None
+    if night.config.data.catalogue is not None:
+        items = lake.table("items").where(F.col("valid_from") <= F.lit(night.ds))
+    fresh = new_values(events, lake.table("vocabulary"), items)
     return fresh.hint("rebalance", "field").sortWithinPartitions("field", "id")
 
 
@@ -136,3 +150,5 @@ FEATURIZE = Step(
     ),
     run=run,
 )
+FEATURIZE_LISTED = replace(FEATURIZE, reads=("events", "items"))
+"""Where catalogues list items: what they list gets ids too."""

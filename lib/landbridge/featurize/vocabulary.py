@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 FIELDS = ("item_id", "scenario", "event_type")
 
 
-def new_values(events: DataFrame, known: DataFrame) -> DataFrame:
+def new_values(events: DataFrame, known: DataFrame, items: DataFrame | None = None) -> DataFrame:
     """Return the rows to append: field, value, id, since.
 
     New values are ordered by the first day they appear on and by value within it, after all known ones: days that are
@@ -20,13 +20,15 @@ def new_values(events: DataFrame, known: DataFrame) -> DataFrame:
         Columns ds and the fields.
     known
         The vocabulary so far.
+    items
+        Rows of the table `items`, which get ids too: item_id and valid_from, the day an item appears on.
     """
     pairs = F.array(*(F.struct(F.lit(field).alias("field"), F.col(field).alias("value")) for field in FIELDS))
-    every = (
-        events.select("ds", F.explode(pairs).alias("pair"))
-        .groupBy("pair.field", "pair.value")
-        .agg(F.min("ds").alias("since"))
-    )
+    named = events.select("ds", F.explode(pairs).alias("pair")).select("pair.field", "pair.value", "ds")
+    if items is not None:
+        listed = (F.lit("item_id").alias("field"), F.col("item_id").alias("value"), F.col("valid_from").alias("ds"))
+        named = named.unionByName(items.select(*listed))
+    every = named.groupBy("field", "value").agg(F.min("ds").alias("since"))
     fresh = every.join(known.select("field", "value"), ["field", "value"], "left_anti")
     # Rank within the day plus the values of the days before: no window is ever as long as the vocabulary.
     by_day = fresh.groupBy("field", "since").agg(F.count("*").alias("n"))

@@ -30,6 +30,9 @@ POINT_ROOMS: Mapping[str, tuple[str, str]] = {
 }
 """The same for what is another step where the task is pointwise: rows get a probability, users no lists."""
 
+LISTED_ROOMS: Mapping[str, tuple[str, str]] = {"featurize": ("landbridge.featurize.step", "FEATURIZE_LISTED")}
+"""The same for what reads another table where catalogues list items."""
+
 FILES: Mapping[str, tuple[str, ...]] = {
     "finetune": ("pretrain",),
     "evaluate": ("pretrain", "finetune"),
@@ -53,7 +56,9 @@ def load(name: str, config: Config | None = None) -> Step:
     if name not in ROOMS:
         raise ConfigError(f"there is no step {name}; steps: {', '.join(NAMES)}")
     pointwise = config is not None and config.pointwise is not None
-    module, attribute = {**ROOMS, **(POINT_ROOMS if pointwise else {})}[name]
+    listed = config is not None and config.data.catalogue is not None
+    others = {**(POINT_ROOMS if pointwise else {}), **(LISTED_ROOMS if listed else {})}
+    module, attribute = {**ROOMS, **others}[name]
     step = getattr(importlib.import_module(module), attribute)
     assert isinstance(step, Step)
     return step
