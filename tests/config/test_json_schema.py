@@ -29,9 +29,17 @@ def test_the_committed_schema_is_current() -> None:
     assert committed == json_schema(), "run `landbridge schema --out conf/schema.json` and commit the file"
 
 
-def test_the_retail_configuration_satisfies_the_schema() -> None:
-    tree = yaml.load((CONF / "online_retail.yaml").read_text(encoding="utf-8"), _Loader)
+@pytest.mark.parametrize("name", ["online_retail", "amazon_food_kitchen_text"])
+def test_what_we_ship_satisfies_the_schema(name: str) -> None:
+    tree = yaml.load((CONF / f"{name}.yaml").read_text(encoding="utf-8"), _Loader)
     jsonschema.validate(tree, json_schema())
+
+
+def test_only_what_extends_another_file_may_lack_what_is_required() -> None:
+    tree = {"name": "half"}
+    jsonschema.validate({"extends": "whole", **tree}, json_schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(tree, json_schema())
 
 
 def test_the_schema_refuses_what_the_types_refuse() -> None:

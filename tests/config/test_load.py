@@ -190,6 +190,20 @@ def test_a_profile_extends_another(tmp_path: Path, tree: dict[str, Any]) -> None
     assert (config.root, config.train.processes, config.train.launcher) == ("here", 2, "process")
 
 
+def test_a_configuration_extends_another(tmp_path: Path, tree: dict[str, Any]) -> None:
+    base = written(tmp_path, tree, {"local": {"root": "here"}})
+    other = tmp_path / "other.yaml"
+    other.write_text(f"extends: {base.stem}\nname: other\nguard: {{windows: 7}}\n", encoding="utf-8")
+    config = load(other)
+    assert (config.name, config.guard.windows, config.data) == ("other", 7, load(base).data)
+
+
+def test_a_blend_of_what_is_not_fitted_is_refused(tmp_path: Path, tree: dict[str, Any]) -> None:
+    conf = written(tmp_path, tree, {"local": {}})
+    with pytest.raises(ConfigError, match="blend takes text_across, and text is not among contenders"):
+        load(conf, overrides=["contenders.blend.across={text_across: 1.0}"])
+
+
 def test_profiles_that_extend_each_other_are_refused(tmp_path: Path, tree: dict[str, Any]) -> None:
     conf = written(tmp_path, tree, {"local": {"extends": "other"}, "other": {"extends": "local"}})
     assert "extends itself" in refused(conf)

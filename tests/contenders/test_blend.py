@@ -145,3 +145,15 @@ def test_a_blend_has_the_weights_of_the_configuration_and_without_parts_does_not
     assert len(blends["blend_across"].parts) == 5
     without = config_of("contenders.blend.alone={}", "contenders.blend.across={}")
     assert not [one.name for one in all_simple(without) if one.name.startswith("blend")]
+
+
+def test_a_part_on_another_scale_has_a_floor_of_its_own():
+    changed = config_of(
+        "contenders.content={columns: [title]}",
+        "contenders.blend.across={ease_across: 1.0, content_across: 0.3}",
+        "contenders.blend.floor=0.02",
+        "contenders.blend.floors={content_across: 0.4}",
+    )
+    blend = next(one for one in all_simple(changed) if one.name == "blend_across")
+    floors = {part.name: blend._floor(part) for part, _ in blend.parts}
+    assert (floors["ease_across"], floors["content_across"], floors["popularity"]) == (0.02, 0.4, 1.0)

@@ -43,6 +43,14 @@ def test_whitened_vectors_have_no_mean_and_one_spread_everywhere():
     np.testing.assert_allclose(np.cov(white_MD.T), np.eye(WIDTH), atol=0.15)  # but for what is not stretched
 
 
+def test_few_vectors_stretch_no_direction_that_they_lack():
+    rng = np.random.default_rng(3)
+    seen_MD, new_MD = (rng.normal(size=(count, 64)).astype(np.float32) for count in (12, 200))
+    mean_D, turn_DD = whitening(seen_MD)
+    longest, usual = (np.linalg.norm((one - mean_D) @ turn_DD, axis=1) for one in (new_MD, seen_MD))
+    assert np.median(longest) < 2 * np.median(usual)
+
+
 def test_scores_are_cosines_with_what_was_bought_the_last_the_most():
     vectors = vectors_of()
     fitted = Text(Settings(decay=0.5)).fit(view_of(vectors))

@@ -39,7 +39,7 @@ def load(conf: str | Path, profile: str | Path = "local", overrides: Sequence[st
         With file, key, value found and what is allowed.
     """
     conf = Path(conf)
-    what = _read(conf)
+    what = _with_extends(conf)
     where_path = _profile_path(conf, profile)
     where = _with_extends(where_path)
     tree = _merge(what, where)

@@ -134,8 +134,18 @@ class Ease(Node):
     max_items: int = Field(20_000, ge=1, description="Above this catalogue the contender is left out, and said so.")
 
 
-OwnPart = Literal["popularity", "popularity_recent", "item_item", "ease"]
-Part = Literal[OwnPart, "popularity_across", "popularity_recent_across", "item_item_across", "ease_across"]
+OwnPart = Literal["popularity", "popularity_recent", "item_item", "ease", "transitions", "als", "content", "text"]
+AcrossPart = Literal[
+    "popularity_across",
+    "popularity_recent_across",
+    "item_item_across",
+    "ease_across",
+    "transitions_across",
+    "als_across",
+    "content_across",
+    "text_across",
+]
+Part = Literal[OwnPart, AcrossPart]
 
 
 class Pool(Node):
@@ -144,6 +154,9 @@ class Pool(Node):
     alone: dict[OwnPart, float] = Field(description="Weights by contender, of the one that learns alone.")
     across: dict[Part, float] = Field(description="Weights of the one that learns across.")
     floor: float = Field(0.01, gt=0, description="Added to what neighbours score; to counts of users 1 is added.")
+    floors: dict[Part, float] = Field(
+        default_factory=dict, description="The same by contender, where one scores on another scale."
+    )
     held_out_days: int = Field(
         0, ge=0, description="Last days of training on which the weights are fitted; 0 takes them as they are."
     )
@@ -247,6 +260,16 @@ class Contenders(Node):
     als: Als | None = Field(None, description="Implicit factors; not fitted when left out.")
     content: Content | None = Field(None, description="Words of the items; not fitted when left out.")
     text: Text | None = Field(None, description="Encoded texts of the items; not fitted when left out.")
+
+    @model_validator(mode="after")
+    def _parts(self) -> Self:
+        chosen = {name: getattr(self, name) is not None for name in ("transitions", "als", "content", "text")}
+        for pool, given in (("trend", self.trend), ("blend", self.blend)):
+            for part in (*given.alone, *given.across, *given.floors):
+                name = part.removesuffix("_across")
+                if not chosen.get(name, True):
+                    raise ValueError(f"{pool} takes {part}, and {name} is not among contenders: add it, or take it out")
+        return self
 
 
 class Guard(Node):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -105,6 +105,8 @@ class Blend(Contender):
         the days before; the parts are then fitted on all days. 0 takes the weights as they are, in half the time.
     prior
         The weights given are a normal prior of the fitted ones, as strong as this many users.
+    floors
+        By the name of a part, another floor than `floor` or one user.
     """
 
     stem: str
@@ -113,6 +115,7 @@ class Blend(Contender):
     floor: float = 0.01
     held_out_days: int = 0
     prior: float = 10.0
+    floors: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -155,12 +158,16 @@ class Blend(Contender):
                 Part(
                     contender.name,
                     float(weight),
-                    _ONE_USER if isinstance(contender, Popularity) else self.floor,
+                    self._floor(contender),
                     {scenario: _fitted(contender, one) for scenario, one in _views(contender, view).items()},
                 )
                 for (contender, _), weight in zip(self.parts, weights_P, strict=True)
             )
         )
+
+    def _floor(self, contender: Contender) -> float:
+        usual = _ONE_USER if isinstance(contender, Popularity) else self.floor
+        return self.floors.get(contender.name, usual)
 
 
 def _fitted(contender: Contender, view: View) -> Fitted:

@@ -46,5 +46,6 @@ def _blends(config: Config, crosses: bool, known: list[Contender]) -> list[Conte
         weights = {str(name): weight for name, weight in (given.across if crosses else given.alone).items()}
         if weights:
             parts = tuple((contender, weights[contender.name]) for contender in known if contender.name in weights)
-            found.append(Blend(stem, crosses, parts, given.floor, given.held_out_days, given.prior))
+            floors = {str(name): floor for name, floor in given.floors.items()}
+            found.append(Blend(stem, crosses, parts, given.floor, given.held_out_days, given.prior, floors))
     return found

@@ -50,11 +50,18 @@ class Text(AloneOrAcross):
 
 
 def whitening(vector_MD: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean D and the matrix DD that give these vectors no mean, and about the same spread everywhere."""
+    """Return the mean D and the matrix DD that give these vectors no mean, and about the same spread everywhere.
+
+    The covariance is shrunk towards a sphere as far as few vectors tell little of it (Ledoit and Wolf 2004): else
+    directions that none of them has would be stretched most.
+    """
+    from sklearn.covariance import ledoit_wolf
+
     width = vector_MD.shape[1]
     if len(vector_MD) < 2:
         return np.zeros(width, np.float32), np.eye(width, dtype=np.float32)
-    value_D, direction_DD = np.linalg.eigh(np.cov(vector_MD.astype(np.float64).T).reshape(width, width))
+    covariance_DD, _ = ledoit_wolf(vector_MD.astype(np.float64))
+    value_D, direction_DD = np.linalg.eigh(covariance_DD)
     spread_D = np.sqrt(np.maximum(value_D, 0.0) + _LEAST * max(float(value_D.max()), 1e-12))
     return vector_MD.mean(axis=0), (direction_DD / spread_D).astype(np.float32)
 
