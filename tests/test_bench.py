@@ -3,6 +3,7 @@
 import csv
 import re
 import runpy
+import subprocess
 import sys
 
 import pyarrow as pa
@@ -41,13 +42,30 @@ def threads_as_before():
 def test_a_bench_prints_its_contenders_and_writes_them(tmp_path, work, told):
     done = CliRunner().invoke(main, [work, "--scale", "0.0001", "--cpu", "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    assert [name for name in told if name not in done.output] == []
-    (file,) = tmp_path.iterdir()
+    assert_told(tmp_path, done.output, told)
+
+
+def test_encoding_is_timed_on_spark(tmp_path):
+    command = [sys.executable, "-m", "tests.bench", "encoding", "--scale", "0.0001", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert_told(tmp_path, done.stdout, ["landbridge encode", "plain loop", "the network alone"])
+
+
+def assert_told(folder, output, told):
+    assert [name for name in told if name not in output] == []
+    (file,) = folder.iterdir()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d\.csv", file.name)
     lines = list(csv.DictReader(file.open()))
     assert {line["role"] for line in lines} == {"ours", "peer", "floor"}
     assert [name for name in told if not any(line["contender"].startswith(name) for line in lines)] == []
     assert all(float(line["rate"]) > 0 for line in lines if line["role"] != "peer")
+
+
+def test_processor_seconds_are_refused_where_other_processes_work(tmp_path):
+    done = CliRunner().invoke(main, ["encoding", "--cpu", "--out", str(tmp_path)])
+    assert done.exit_code == 2
+    assert "leave out --cpu" in done.output
 
 
 def test_contenders_take_turns_and_the_first_round_does_not_count():
@@ -66,4 +84,4 @@ def test_help_tells_the_works(monkeypatch, capsys):
     with pytest.raises(SystemExit, match="0"):
         runpy.run_module("tests.bench", run_name="__main__")
     told = capsys.readouterr().out
-    assert [work for work in ("topk", "feeding", "training") if work not in told] == []
+    assert [work for work in ("topk", "feeding", "training", "encoding") if work not in told] == []
