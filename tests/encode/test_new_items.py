@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 from pyspark.sql import SparkSession
 from tests.logs import LISTED, Line, Shop, day, line
 
-from landbridge.contenders.bundle import content_hash
 from landbridge.pipeline.nightly import nightly
 
 pytestmark = pytest.mark.system
@@ -64,11 +62,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory, spark: SparkSession) -> Itera
     shop.catalogue(day(1), f"{NEW},Jasmine tea")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("landbridge.session.start", lambda config, file: spark)
-        # A night has a session of its own; the workers of this one keep what they opened under a name.
-        patch.setattr(
-            "landbridge.recommend.publish.within_reach",
-            lambda lake, bundle: str(shutil.copytree(bundle, folder / content_hash(bundle), dirs_exist_ok=True)),
-        )
         yield shop
 
 

@@ -20,11 +20,15 @@ from landbridge.step import Night
 
 
 def within_reach(lake: SparkLake, bundle: Path) -> str:
-    """Return the bundle's place for the executors: the folder itself on one machine, else an archive sent to them."""
+    """Return the bundle's place for the executors: the folder itself on one machine, else an archive sent to them.
+
+    It ends with the bundle's content, so that a worker that keeps what it has opened never takes it for another one.
+    """
     context = lake.spark.sparkContext
+    content = content_hash(bundle)[:16]
     if _is_local(context.master):
-        return str(bundle.resolve())
-    name = f"bundle-{content_hash(bundle)[:16]}"
+        return f"{bundle.resolve()}#{content}"
+    name = f"bundle-{content}"
     archive = shutil.make_archive(str(bundle.with_name(name)), "zip", bundle)
     context.addArchive(f"{archive}#{name}")
     return name

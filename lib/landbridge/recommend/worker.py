@@ -20,4 +20,4 @@ def folder_of(bundle: str) -> Path:
         pass
     else:
         torch.set_num_threads(1)
-    return Path(bundle) if Path(bundle).is_absolute() else Path(SparkFiles.get(bundle))
+    return Path(bundle.rpartition("#")[0] if Path(bundle).is_absolute() else SparkFiles.get(bundle))
