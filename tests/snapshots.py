@@ -14,7 +14,7 @@ from tests.logs import _SPARK, CONF, Shop
 
 from landbridge.clean.files import find
 from landbridge.clean.read import read_raw
-from landbridge.clean.step import cleaned, events_of, quarantine_of
+from landbridge.clean.rows import cleaned, events_of, quarantine_of
 from landbridge.config import load
 
 DS = dt.date(2020, 1, 1)

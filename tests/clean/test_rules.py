@@ -12,7 +12,7 @@ from tests.logs import HEADER, Line, day, line, shop_config
 
 from landbridge.clean.parse import BROKE, CHANGED
 from landbridge.clean.read import CORRUPT, DAY, FILE
-from landbridge.clean.step import cleaned
+from landbridge.clean.rows import cleaned
 from landbridge.config import Config
 from landbridge.errors import ConfigError
 

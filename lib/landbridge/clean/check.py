@@ -11,7 +11,7 @@ from landbridge.clean.audit import Counts, audit, count, observed
 from landbridge.clean.catalogue import items_of
 from landbridge.clean.files import expected_path, find, find_catalogue
 from landbridge.clean.read import explained, read_catalogue, read_raw
-from landbridge.clean.step import cleaned, events_of
+from landbridge.clean.rows import cleaned, events_of
 from landbridge.config.days import days_of
 from landbridge.config.schema import Config
 from landbridge.errors import ConfigError, DataError

@@ -12,35 +12,14 @@ from pyspark.sql import functions as F
 from landbridge.clean.attributes import changes
 from landbridge.clean.audit import Counts, audit, count, observed
 from landbridge.clean.catalogue import Listing, listing
-from landbridge.clean.files import (
-    LogFile,
-    expected_path,
-    find,
-    find_catalogue,
-    find_lookups,
-    open_days,
-    recipe,
-    signature,
-)
+from landbridge.clean.files import LogFile, find, find_catalogue, find_lookups, open_days, recipe, signature
 from landbridge.clean.loaded import Loaded
-from landbridge.clean.lookups import with_lookups
-from landbridge.clean.parse import (
-    BROKE,
-    CHANGED,
-    HASH,
-    OCCURRENCE,
-    RAW,
-    REMOVED,
-    identify,
-    parse,
-    require,
-    rules_of,
-)
-from landbridge.clean.read import DAY, FILE, explained, read_raw
-from landbridge.clean.rules import apply_rules
+from landbridge.clean.missing import missing_days, say_unlisted
+from landbridge.clean.parse import HASH
+from landbridge.clean.read import explained, read_raw
+from landbridge.clean.rows import cleaned, events_of, quarantine_of
 from landbridge.config.days import days_of
 from landbridge.config.schema import Config
-from landbridge.errors import DataError
 from landbridge.lake.expressions import expression
 from landbridge.lake.spark import SparkLake
 from landbridge.lake.together import together
@@ -53,10 +32,10 @@ def run(night: Night) -> Outcome:
     days = days_of(config, night.ds)
     files = find(config, days.first, night.ds, spark_lake.spark)
     loaded = Loaded.read(night.lake)
-    missing = _missing(night, files, loaded, open_days(config, days.first, night.ds, spark_lake.spark))
+    missing = missing_days(night, files, loaded, open_days(config, days.first, night.ds, spark_lake.spark))
     made_by = recipe(config, spark_lake.spark)
     catalogues = find_catalogue(config, days.first, dt.date.max, spark_lake.spark)
-    _say_unlisted(night, files, catalogues)
+    say_unlisted(night, files, catalogues)
     told = {day: [*found, *catalogues.get(day, ())] for day, found in files.items()}
     fresh = {day: found for day, found in files.items() if not loaded.is_current(day, told[day], made_by)}
     if not fresh:
@@ -72,38 +51,6 @@ def run(night: Night) -> Outcome:
     night.say(counts.sentence())
     notes = {"files": signatures, **counts.notes(), "missing": missing, **listed}
     return Outcome(notes=notes, metrics=counts.metrics())
-
-
-def cleaned(raw: DataFrame, config: Config) -> DataFrame:
-    """Return every raw row with its identity, its derived columns, and a flag for each rule that removed or changed it.
-
-    A row is an event exactly if it is not `__removed`; `__raw` is there only for what goes to quarantine.
-    """
-    rows = parse(with_lookups(identify(raw, config.data.reader), config), config)
-    rows = require(apply_rules(rows, config))
-    garbled = F.contains(F.concat_ws("", *(F.col(RAW)[name] for name in config.data.reader.header)), F.lit("\ufffd"))
-    told = F.when(F.col(REMOVED) | garbled, F.to_json(RAW))
-    flags = [f"`{name}`" for name in rows.columns if name.startswith((BROKE, CHANGED))]
-    return rows.select(DAY, FILE, HASH, OCCURRENCE, REMOVED, told.alias(RAW), *flags, *config.data.columns)
-
-
-def events_of(rows: DataFrame) -> DataFrame:
-    """The rows that no rule removed, as the table `events` has them."""
-    identity = F.sha2(F.concat_ws(" ", F.col(DAY).cast("string"), F.col(HASH)), 256)
-    return rows.where(~F.col(REMOVED)).withColumns({"event_id": identity, "ds": F.col(DAY)})
-
-
-def quarantine_of(rows: DataFrame) -> DataFrame:
-    """The rows that a rule removed, as the table `quarantine` has them."""
-    broken = (F.when(F.col(f"`{BROKE}{name}`"), F.lit(name)) for name in sorted(rules_of(rows, BROKE)))
-    return rows.where(F.col(REMOVED)).select(
-        F.col(DAY).alias("ds"),
-        F.col(FILE).alias("file"),
-        F.col(HASH).alias("row_hash"),
-        F.col(OCCURRENCE).alias("occurrence"),
-        F.col(RAW).alias("raw"),
-        F.array_compact(F.array(*broken)).alias("rules"),
-    )
 
 
 def _load(
@@ -201,52 +148,6 @@ def _with_others(lake: SparkLake, events: DataFrame, later: Sequence[dt.date]) -
     if not later:
         return own
     return own.unionByName(lake.table("events").where(F.col("ds").isin(later)))
-
-
-def _missing(
-    night: Night, files: Mapping[dt.date, Sequence[LogFile]], loaded: Loaded, expected: Sequence[dt.date]
-) -> list[str]:
-    """Stop where the file of ds is not there; warn of earlier ones. What was loaded stays when its file is gone."""
-    absent = [day for day in expected if day not in files]
-    lost = [day for day in absent if day not in loaded.digests]
-    if night.ds in lost:
-        or_closed = (
-            ""
-            if night.config.data.reader.is_snapshot
-            else ", or declare the day in data.reader.closed if there is none"
-        )
-        raise DataError(
-            f"there is no file of {night.ds}: {expected_path(night.config, night.ds)} was expected; "
-            f"put it there and run the same command{or_closed}"
-        )
-    if not files and not loaded.digests:
-        raise DataError(
-            f"there is no file up to {night.ds}: {night.config.data.reader.path} matches nothing; "
-            "correct data.reader.path or first_day"
-        )
-    if lost:
-        night.say(
-            f"warning: no file of {_shown(lost)}; the night goes on without; a file that comes later is loaded then"
-        )
-    gone = [day for day in absent if day in loaded.digests]
-    if gone:
-        night.say(f"warning: the file of {_shown(gone)} is gone; what was loaded from it stays")
-    return [day.isoformat() for day in lost]
-
-
-def _say_unlisted(
-    night: Night, files: Mapping[dt.date, Sequence[LogFile]], catalogues: Mapping[dt.date, Sequence[LogFile]]
-) -> None:
-    """Say that ds has no catalogue; earlier days said so in their nights."""
-    catalogue = night.config.data.catalogue
-    if catalogue is not None and night.ds in files and night.ds not in catalogues:
-        expected = catalogue.path.replace("{ds}", night.ds.isoformat())
-        night.say(f"there is no catalogue of {night.ds} ({expected}); its items are those that have events")
-
-
-def _shown(days: Sequence[dt.date]) -> str:
-    shown = ", ".join(day.isoformat() for day in days[:5])
-    return shown if len(days) <= 5 else f"{shown} and {len(days) - 5} more days"
 
 
 def _inputs(night: Night) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from landbridge.config.histories import EncoderName, Reading, check_heads
 from landbridge.config.node import Name, Node, Share, Sql
+from landbridge.config.pools import Blend, Trend
 
 
 class Running(Node):
@@ -132,61 +133,6 @@ class Ease(Node):
     regularization: float = Field(300.0, gt=0)
     across: float = Field(1.0, ge=0)
     max_items: int = Field(20_000, ge=1, description="Above this catalogue the contender is left out, and said so.")
-
-
-OwnPart = Literal["popularity", "popularity_recent", "item_item", "ease", "transitions", "als", "content", "text"]
-AcrossPart = Literal[
-    "popularity_across",
-    "popularity_recent_across",
-    "item_item_across",
-    "ease_across",
-    "transitions_across",
-    "als_across",
-    "content_across",
-    "text_across",
-]
-Part = Literal[OwnPart, AcrossPart]
-
-
-class Pool(Node):
-    """A weighted sum of logarithms of what other contenders score; without a part it does not compete."""
-
-    alone: dict[OwnPart, float] = Field(description="Weights by contender, of the one that learns alone.")
-    across: dict[Part, float] = Field(description="Weights of the one that learns across.")
-    floor: float = Field(0.01, gt=0, description="Added to what neighbours score; to counts of users 1 is added.")
-    floors: dict[Part, float] = Field(
-        default_factory=dict, description="The same by contender, where one scores on another scale."
-    )
-    held_out_days: int = Field(
-        0, ge=0, description="Last days of training on which the weights are fitted; 0 takes them as they are."
-    )
-    prior: float = Field(10.0, gt=0, description="How many users with new items the configured weights are worth.")
-
-
-_TREND_ALONE: dict[OwnPart, float] = {"popularity_recent": 1.0, "popularity": -0.5}
-_TREND_ACROSS: dict[Part, float] = {"popularity_recent_across": 1.0, "popularity_across": -0.7, "popularity": 0.5}
-_BLEND_ALONE: dict[OwnPart, float] = {"ease": 1.0, "item_item": 1.0, "popularity_recent": 1.0, "popularity": -1.0}
-_BLEND_ACROSS: dict[Part, float] = {
-    "ease_across": 1.0,
-    "item_item_across": 1.0,
-    "popularity_recent_across": 1.0,
-    "popularity_across": -1.25,
-    "popularity": 0.4,
-}
-
-
-class Trend(Pool):
-    """Popularity of the recent days against that of all time; it ignores who is asking."""
-
-    alone: dict[OwnPart, float] = Field(_TREND_ALONE)
-    across: dict[Part, float] = Field(_TREND_ACROSS)
-
-
-class Blend(Pool):
-    """Neighbours and trend together."""
-
-    alone: dict[OwnPart, float] = Field(_BLEND_ALONE)
-    across: dict[Part, float] = Field(_BLEND_ACROSS)
 
 
 class Steps(Node):
