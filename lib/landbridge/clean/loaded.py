@@ -9,13 +9,12 @@ Where the ledger has no record, the day is loaded again, which changes nothing b
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from landbridge.clean.files import LogFile, signature
 from landbridge.lake.lake import Lake
+from landbridge.lake.notes import step_notes
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,9 @@ class Loaded:
     def read(cls, lake: Lake) -> Loaded:
         """Read the notes of `clean` from the ledger, of all days and generations."""
         records = {
-            (day, told[0], told[1]) for notes in notes_of(lake, "clean") for day, told in notes.get("files", {}).items()
+            (day, told[0], told[1])
+            for notes in step_notes(lake, "clean")
+            for day, told in notes.get("files", {}).items()
         }
         return cls(frozenset(records), lake.digests("events"))
 
@@ -37,11 +38,3 @@ class Loaded:
         """Whether the day was loaded from these files by this recipe, and still is."""
         digest = self.digests.get(day)
         return digest is not None and (day.isoformat(), signature(files, recipe), digest) in self.records
-
-
-def notes_of(lake: Lake, step: str) -> list[dict[str, Any]]:
-    """The notes of all runs of a step, in no particular order."""
-    if not lake.exists("ledger"):
-        return []
-    rows = lake.read("ledger", columns=["step", "notes"]).to_pylist()
-    return [json.loads(row["notes"]) for row in rows if row["step"] == step]

@@ -209,11 +209,10 @@ class Contenders(Node):
 
     @model_validator(mode="after")
     def _parts(self) -> Self:
-        chosen = {name: getattr(self, name) is not None for name in ("transitions", "als", "content", "text")}
         for pool, given in (("trend", self.trend), ("blend", self.blend)):
             for part in (*given.alone, *given.across, *given.floors):
                 name = part.removesuffix("_across")
-                if not chosen.get(name, True):
+                if name in type(self).model_fields and getattr(self, name) is None:
                     raise ValueError(f"{pool} takes {part}, and {name} is not among contenders: add it, or take it out")
         return self
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 from landbridge.config.schema import Config
 from landbridge.lake.lake import Lake
+from landbridge.lake.notes import step_notes
 
 _FIRST = dt.date.min
 COLUMNS = {"label", "value", "numbers", "categories", "tags"}
@@ -110,22 +110,15 @@ def _chains(lake: Lake, config: Config, ds: dt.date) -> dict[dt.date, str]:
 
 def _contents(lake: Lake) -> dict[tuple[dt.date, str], str]:
     """The content of a day of events by its digest: the same where a day was loaded again for its catalogue alone."""
-    told = (pair for note in _notes(lake, "clean") for pair in note.get("files", {}).items())
+    told = (pair for note in step_notes(lake, "clean") for pair in note.get("files", {}).items())
     return {(dt.date.fromisoformat(day), of[1]): of[2] for day, of in told if len(of) > 2}
 
 
 def _records(lake: Lake, table: str) -> set[tuple[dt.date, str, str]]:
-    notes = _notes(lake, "featurize")
+    notes = step_notes(lake, "featurize")
     return {
         (dt.date.fromisoformat(day), told[0], told[1]) for note in notes for day, told in note.get(table, {}).items()
     }
-
-
-def _notes(lake: Lake, step: str) -> list[dict[str, Any]]:
-    if not lake.exists("ledger"):
-        return []
-    rows = lake.read("ledger", columns=["step", "notes"]).to_pylist()
-    return [json.loads(row["notes"]) for row in rows if row["step"] == step]
 
 
 def _hash(text: str) -> str:
