@@ -93,7 +93,7 @@ def test_ndcg_of_kept_rows_is_that_of_the_lists():
             "rank": [0.0, 20.0, 2.0, 11.0],
         }
     )
-    found = _measured(rows, 10)
+    found = _measured(rows, "ndcg", 10)
     gains = np.array([1 / (1 + 1 / np.log2(3)), 1 / np.log2(4), 0])
     assert np.isclose(found.value, gains.mean())
     assert found.user_ids.to_pylist() == ["a", "b", "c"]

@@ -8,7 +8,17 @@ from pydantic import Field
 
 from landbridge.config.node import Node
 
-OwnPart = Literal["popularity", "popularity_recent", "item_item", "ease", "transitions", "als", "content", "text"]
+OwnPart = Literal[
+    "popularity",
+    "popularity_recent",
+    "item_item",
+    "ease",
+    "transitions",
+    "als",
+    "content",
+    "text",
+    "text_transitions",
+]
 AcrossPart = Literal[
     "popularity_across",
     "popularity_recent_across",
@@ -18,6 +28,7 @@ AcrossPart = Literal[
     "als_across",
     "content_across",
     "text_across",
+    "text_transitions_across",
 ]
 Part = Literal[OwnPart, AcrossPart]
 

@@ -191,6 +191,16 @@ class Text(Node):
     )
 
 
+class TextTransitions(Node):
+    """What follows what, read off the items with the nearest texts; it needs `transitions` and `text`."""
+
+    neighbours: int = Field(30, ge=1, description="Items with the nearest texts that lend to an item.")
+    power: float = Field(2.0, gt=0, description="Each lends by its cosine to this power.")
+    max_items: int = Field(
+        200_000, ge=1, description="Above so many items with a text the contender is left out, and said so."
+    )
+
+
 class Contenders(Node):
     """The simple contenders that stand beside the networks."""
 
@@ -206,6 +216,15 @@ class Contenders(Node):
     als: Als | None = Field(None, description="Implicit factors; not fitted when left out.")
     content: Content | None = Field(None, description="Words of the items; not fitted when left out.")
     text: Text | None = Field(None, description="Encoded texts of the items; not fitted when left out.")
+    text_transitions: TextTransitions | None = Field(
+        None, description="Transitions lent by items with near texts; not fitted when left out."
+    )
+
+    @model_validator(mode="after")
+    def _lenders(self) -> Self:
+        if self.text_transitions is not None and (self.transitions is None or self.text is None):
+            raise ValueError("text_transitions reads transitions and text: add both to contenders")
+        return self
 
     @model_validator(mode="after")
     def _parts(self) -> Self:

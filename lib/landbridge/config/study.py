@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from landbridge.config.node import Node, Share
+from landbridge.config.node import Name, Node, Share
 
 
 class Range(Node):
@@ -48,10 +48,18 @@ class ColdUsers(Node):
     one_in: int = Field(5, ge=2, description="Users whose id has a CRC-32 that this divides are chosen.")
 
 
+class ColdItems(Node):
+    """Items that nothing is learned of: only their texts tell who wants them."""
+
+    by: Name = Field("item_id", description="An attribute of items (data.items), or item_id.")
+    one_in: int = Field(10, ge=3, description="Items whose `by` has a CRC-32 that this divides are left out.")
+    groups: int = Field(3, ge=2, description="Of users of several scenarios; one is judged by the others' rows.")
+
+
 class Study(Node):
     """What is compared, how often, and with what.
 
-    `cold` and `shares` are of ranking tasks with declared parts.
+    `cold`, `cold_items` and `shares` are of ranking tasks with declared parts.
     """
 
     ds: dt.date | None = Field(None, description="The day whose tables are studied; the first day when left out.")
@@ -76,6 +84,7 @@ class Study(Node):
     )
     matrix: str | None = Field(None, description="The contender whose source x target gains --matrix measures.")
     cold: ColdUsers | None = Field(None, description="Judges users who are known in other scenarios only.")
+    cold_items: ColdItems | None = Field(None, description="Judges items that nobody is known to have had.")
     shares: list[Share] = Field(
         default_factory=list, description="Learning curve: shares of a scenario's users whose events there are learned."
     )

@@ -26,6 +26,7 @@ _KINDS = {
     "als": ("landbridge.contenders.als", "AlsFitted"),
     "content": ("landbridge.contenders.content", "ContentFitted"),
     "text": ("landbridge.contenders.text", "TextFitted"),
+    "text_transitions": ("landbridge.contenders.text_transitions", "TextTransitionsFitted"),
     "network": ("landbridge.contenders.network", "NetworkFitted"),
 }
 _BLOCK = 256

@@ -11,6 +11,7 @@ from landbridge.contenders.ease import Ease
 from landbridge.contenders.item_item import ItemItem
 from landbridge.contenders.popularity import Popularity
 from landbridge.contenders.text import Text
+from landbridge.contenders.text_transitions import TextTransitions
 from landbridge.contenders.transitions import Transitions
 
 POPULARITIES = ("popularity", "popularity_recent")
@@ -30,6 +31,8 @@ def _closed_forms(config: Config, crosses: bool) -> list[Contender]:
     chosen += [] if given.als is None else [Als(given.als, crosses)]
     chosen += [] if given.content is None else [Content(given.content, crosses)]
     chosen += [] if given.text is None else [Text(given.text, crosses)]
+    if given.text_transitions is not None and given.transitions is not None:
+        chosen.append(TextTransitions(given.text_transitions, Transitions(given.transitions, crosses)))
     return [
         Popularity(crosses),
         Popularity(crosses, given.popularity.recent_days),

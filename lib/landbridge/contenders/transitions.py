@@ -104,6 +104,13 @@ class TransitionsFitted(Fitted):
         scores_BC[:, known] = product.toarray() + popular_C
         return scores_BC
 
+    def said(self, states: States) -> NDArray[np.float32]:
+        """Return what the weights say of all its items, shape BM, without popularity."""
+        past = recent(states.own_only() if self.alone else states, self.items, self.decay)
+        rows = np.unique(past.indices)
+        said_BM: NDArray[np.float32] = (past[:, rows] @ self.weights[rows]).toarray()
+        return said_BM
+
     def save(self, folder: Path) -> None:
         """Write the arrays as ``.npy`` and the rest as ``transitions.json``."""
         for name in ("data", "indices", "indptr"):

@@ -78,14 +78,19 @@ def next_items(
         raise DataError(f"the part {part} has no example of {scenario}; correct split.part")
     rows = with_histories(lake, pa.Table.from_batches(batches), assembler.user_names)
     rows = rows.sort_by([(name, "ascending") for name in ("user_id", "ts", "example_id")])
-    item_B = assembler.vocabulary.encode("item_id", rows["item_id"])
     code_B = before.codes(rows["user_id"])
-    had = before.matrix()
-    known = sp.diags((code_B >= 0).astype(np.float32)) @ had[np.maximum(code_B, 0)]
-    states = assembler.states(rows, scenario, had=sp.csr_matrix(known))
-    shape = (len(item_B), had.shape[1])
-    truth = sp.csr_matrix((np.ones(len(item_B), np.float32), (np.arange(len(item_B)), item_B)), shape=shape)
-    return PartUnits(scenario, states, assembler.catalogue(scenario, items, ds), truth)
+    known = sp.diags((code_B >= 0).astype(np.float32)) @ before.matrix()[np.maximum(code_B, 0)]
+    return units_of(rows, scenario, sp.csr_matrix(known), assembler, assembler.catalogue(scenario, items, ds))
+
+
+def units_of(
+    rows: pa.Table, scenario: str, had: sp.csr_matrix, assembler: Assembler, catalogue: Catalogue
+) -> PartUnits:
+    """Return a unit for each of B examples with their histories; `had` is what each user had before, [B, items]."""
+    item_B = assembler.vocabulary.encode("item_id", rows["item_id"])
+    states = assembler.states(rows, scenario, had=had)
+    cells = (np.ones(len(item_B), np.float32), (np.arange(len(item_B)), item_B))
+    return PartUnits(scenario, states, catalogue, sp.csr_matrix(cells, shape=had.shape))
 
 
 def cold_users(
@@ -104,7 +109,7 @@ def cold_users(
         raise DataError(f"study.cold: no user has events both in {given.scenario} and elsewhere")
     items = np.unique(log.item[own])
     catalogue = assembler.catalogue(given.scenario, items[items > 0], ds)
-    truth = _of(log, own & log.had).matrix()[code_B]
+    truth = log.where(own & log.had).matrix()[code_B]
     user_ids = log.user_ids.take(pa.array(code_B))
     rows = lake.read("user_state", ds - dt.timedelta(days=1), ds, where=pc.field("user_id").isin(user_ids)).sort_by(
         "user_id"
@@ -112,14 +117,14 @@ def cold_users(
     states = _without(assembler.states(rows, given.scenario), truth.shape[1])
     found = truth.getnnz(axis=1) > 0
     units = PartUnits(given.scenario, states.take(np.flatnonzero(found)), catalogue, truth[found])
-    return units, _of(log, ~(own & chosen[log.user]))
+    return units, log.where(~(own & chosen[log.user]))
 
 
 def with_share(log: Interactions, scenario: str, share: float) -> Interactions:
     """Return the rows in which only a share of the scenario's users kept its events; a larger share holds a smaller."""
     own = log.scenario == log.vocabulary.id("scenario", scenario)
     kept = uniform(hash_strings(log.user_ids)) < share
-    return _of(log, ~own | kept[log.user])
+    return log.where(~own | kept[log.user])
 
 
 def ranked(fitted: Fitted, units: PartUnits) -> Ranks:
@@ -152,12 +157,6 @@ def _ranked(fitted: Fitted, units: PartUnits, rows: NDArray[np.intp]) -> Ranks:
     equal_T = (others_TC == score_T[:, None]).sum(axis=1) - 1
     rank_T = np.where(inside_T, above_T + equal_T / 2.0, float(len(items)))
     return rows[unit_T], item_T.astype(np.int32), rank_T, score_T
-
-
-def _of(log: Interactions, mask: NDArray[np.bool_]) -> Interactions:
-    """The rows of a mask."""
-    names = ("user", "item", "scenario", "ts", "day", "had")
-    return replace(log, **{name: getattr(log, name)[mask] for name in names})
 
 
 def _without(states: States, items: int) -> States:

@@ -73,15 +73,15 @@ class Interactions:
 
     def before(self, day: dt.date) -> Self:
         """The rows of earlier days than `day`."""
-        return self._where(self.day < days_since_epoch(day))
+        return self.where(self.day < days_since_epoch(day))
 
     def of_scenario(self, scenario: str) -> Self:
         """The rows of one scenario."""
-        return self._where(self.scenario == self.vocabulary.id("scenario", scenario))
+        return self.where(self.scenario == self.vocabulary.id("scenario", scenario))
 
     def of_scenarios(self, scenarios: Sequence[str]) -> Self:
         """The rows of some scenarios."""
-        return self._where(np.isin(self.scenario, [self.vocabulary.id("scenario", name) for name in scenarios]))
+        return self.where(np.isin(self.scenario, [self.vocabulary.id("scenario", name) for name in scenarios]))
 
     def codes(self, user_ids: Any) -> NDArray[np.int32]:
         """Return the codes of an Arrow array of user ids, -1 where a user has no row."""
@@ -107,7 +107,8 @@ class Interactions:
         items = np.unique(self.item[seen])
         return items[items > 0]
 
-    def _where(self, mask: NDArray[np.bool_]) -> Self:
+    def where(self, mask: NDArray[np.bool_]) -> Self:
+        """The rows of a mask."""
         return replace(
             self,
             user=self.user[mask],

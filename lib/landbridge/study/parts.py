@@ -1,4 +1,4 @@
-"""The study of a ranking task whose split declares parts: next items, cold users, learning curves.
+"""The study of a ranking task whose split declares parts: next items, cold users, cold items, learning curves.
 
 What is judged on the test is fitted on training and validation rows; a search, and the validation column of the table,
 fit on training rows and judge the validation rows.
@@ -18,23 +18,28 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from landbridge.code import code_of
 from landbridge.config.schema import Config
 from landbridge.contenders.base import ALL, Contender, Fitted, View
 from landbridge.errors import ConfigError
+from landbridge.evaluate.cold_items import cold_items
+from landbridge.evaluate.metrics import at
 from landbridge.evaluate.part_units import PartUnits, cold_users, next_items, ranked, with_share
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.vectors import Vectors, vectors_of
 from landbridge.feed.words import Words, words_of
 from landbridge.lake.lake import Lake
+from landbridge.study.places import mean_of, places_of, value_of
 from landbridge.study.protocol import Measured, Scored, Trial
 from landbridge.study.rankings import Fits, Learned, Rankings, every_row
 
 COLD = "cold"
+COLD_ITEMS = "cold items"
+_ENDINGS = {COLD: ", cold users", COLD_ITEMS: ", cold items"}
 _BEFORE = {"validation": ("train",), "test": ("train", "validation")}
+Metric = Literal["ndcg", "recall", "hit_rate"]
 _READ = ("examples", "histories", "vocabulary", "statistics", "user_state")
 
 
@@ -64,14 +69,15 @@ class PartStudy(Rankings):
 
     @property
     def measure(self) -> str:  # type: ignore[override]
-        """NDCG at the guard's k."""
-        return f"ndcg@{self.config.guard.k}"
+        """The guard's metric at its k."""
+        return at(self.config.guard.metric, self.config.guard.k)
 
     @property
     def parts(self) -> Sequence[str]:
-        """The judged part; cold users and the shares of the learning curve where they are asked for."""
+        """The judged part; cold users, cold items and the shares of the learning curve where they are asked for."""
         given = self.config.study
-        return (self.judge, *([COLD] if given.cold else []), *(f"{share:g}" for share in given.shares))
+        cold = [name for name, wanted in ((COLD, given.cold), (COLD_ITEMS, given.cold_items)) if wanted]
+        return (self.judge, *cold, *(f"{share:g}" for share in given.shares))
 
     @property
     def searched(self) -> Sequence[str]:
@@ -81,7 +87,7 @@ class PartStudy(Rankings):
 
     def _ending(self, part: str) -> str:
         """What the names of a part's rows end with, after the scenario."""
-        return "" if part == self.judge else ", cold users" if part == COLD else f", share {part}"
+        return "" if part == self.judge else _ENDINGS.get(part, f", share {part}")
 
     @property
     def scenarios(self) -> Sequence[str]:
@@ -100,7 +106,7 @@ class PartStudy(Rankings):
     def fingerprint(self, trial: Trial) -> Mapping[str, str]:
         """Return hashes of the tables, of the sections the scores depend on, and of the contender's code."""
         tree = self.config.model_dump(mode="json")
-        study = {name: tree["study"][name] for name in ("cold", "shares", "validation")}
+        study = {name: tree["study"][name] for name in ("cold", "cold_items", "shares", "validation")}
         code = {
             name: value
             for module in (type(self.contenders[trial.contender]).__module__, __name__)
@@ -128,7 +134,8 @@ class PartStudy(Rankings):
         scored = self.scored(contender, trial.part, every_row)
         if self.judge == "test" == trial.part and self.config.study.validation:
             held = self._ranked(contender, "validation", "validation", every_row)[0]
-            reached = float(np.mean(_gains(pa.concat_tables(held), self.config.guard.k)[1])) if held else reached
+            guard = self.config.guard
+            reached = _measured(pa.concat_tables(held), guard.metric, guard.k).value if held else reached
         return replace(scored, validation=reached)
 
     def scored(self, contender: Contender, part: str, learned: Learned) -> Scored:
@@ -139,8 +146,8 @@ class PartStudy(Rankings):
         return Scored(rows, time.monotonic() - begun, left_out=tuple(left_out))
 
     def measured(self, rows: pa.Table) -> Mapping[str, Measured]:
-        """Return NDCG by scenario, of all where it is of the judged part; cold users and shares by their own names."""
-        found = {}
+        """Return the measure by scenario, of all where it is of the judged part; the other parts by their own names."""
+        found, guard = {}, self.config.guard
         scenario, window = (rows[name].to_numpy(zero_copy_only=False) for name in ("scenario", "window"))
         groups = [
             (name + self._ending(part), (window == part) & (scenario == name))
@@ -149,7 +156,7 @@ class PartStudy(Rankings):
         ]
         for name, mask in [(ALL, window == self.judge), *groups]:
             if mask.any():
-                found[name] = _measured(rows.filter(pa.array(mask)), self.config.guard.k)
+                found[name] = _measured(rows.filter(pa.array(mask)), guard.metric, guard.k)
         return found
 
     def _ranked(
@@ -192,7 +199,9 @@ class PartStudy(Rankings):
 
     @property
     def _read_tables(self) -> tuple[str, ...]:
-        return _READ if self.config.contenders.text is None else (*_READ, "item_vectors")
+        reads = self.config.contenders
+        items = () if reads.content is None and self.config.study.cold_items is None else ("items",)
+        return (*_READ, *items, *(() if reads.text is None else ("item_vectors",)))
 
     @cached_property
     def _words(self) -> Words | None:
@@ -219,6 +228,14 @@ class PartStudy(Rankings):
             units, learn = cold_users(self.lake, self.ds, given, int(judge != "test"), self._assembler, self._log)
             yield Case(learn, units)
             return
+        if part == COLD_ITEMS:
+            chosen = self.config.study.cold_items
+            assert chosen is not None
+            # So are other items, and those that are judged in the end are not learned of either.
+            remainders = (0,) if judge == "test" else (1, 0)
+            for learn, units in cold_items(self.lake, self.ds, chosen, remainders, self._assembler, self._log):
+                yield Case(learn, units)
+            return
         before = self._read(_BEFORE[judge])
         for scenario in self._scenarios(judge):
             items = np.unique(self._log.of_scenario(scenario).item)
@@ -240,33 +257,11 @@ def open_parts(config: Config, lake: Lake, ds: dt.date, say: Callable[[str], Non
     return PartStudy(config, pinned, ds)
 
 
-def _gains(rows: pa.Table, k: int) -> tuple[pa.StringArray, NDArray[np.float64], NDArray[np.intp]]:
-    """Return user ids, ascending, and the NDCG@k and user of each unit: of each user in a scenario and window."""
-    unit_N = _codes(rows, ("scenario", "window", "user_id"))
-    units = int(unit_N.max(initial=-1)) + 1
-    rank_N = rows["rank"].to_numpy()
-    gain_U = np.bincount(unit_N, np.where(rank_N < k, 1.0 / np.log2(rank_N + 2.0), 0.0), units)
-    ideal_K = np.cumsum(1.0 / np.log2(np.arange(k) + 2.0))
-    ids, user_N = np.unique(rows["user_id"].to_numpy(zero_copy_only=False), return_inverse=True)
-    user_U = np.zeros(units, np.intp)
-    user_U[unit_N] = user_N
-    return pa.array(ids, pa.string()), gain_U / ideal_K[np.minimum(np.bincount(unit_N, minlength=units), k) - 1], user_U
-
-
-def _measured(rows: pa.Table, k: int) -> Measured:
-    """Return the mean over units and each user's part in it."""
-    user_ids, gain_U, user_U = _gains(rows, k)
-    mean = float(gain_U.mean())
-    return Measured(mean, user_ids, np.bincount(user_U, gain_U - mean, len(user_ids)) / len(gain_U), len(gain_U))
-
-
-def _codes(rows: pa.Table, names: Sequence[str]) -> NDArray[np.intp]:
-    """Return a number from 0 for every distinct combination of columns."""
-    code_N = np.zeros(rows.num_rows, np.int64)
-    for name in names:
-        values, place = np.unique(rows[name].to_numpy(zero_copy_only=False), return_inverse=True)
-        code_N = np.unique(code_N * len(values) + place, return_inverse=True)[1]
-    return code_N.astype(np.intp)
+def _measured(rows: pa.Table, metric: Metric, k: int) -> Measured:
+    """Return the mean of one part's rows over units; of cold items each question is one, however many a user has."""
+    alone = pc.all(pc.equal(rows["window"], COLD_ITEMS)).as_py()
+    places = places_of(rows, ("scenario", "window", "item_id") if alone else ("scenario", "window"))
+    return mean_of(places, value_of(places, metric, k))
 
 
 def _hash(tree: object) -> str:

@@ -39,7 +39,7 @@ from landbridge.feed.vectors import Vectors, vectors_of
 from landbridge.feed.vocabulary import Vocabulary
 from landbridge.feed.words import Words, words_of
 from landbridge.lake.lake import Lake
-from landbridge.study.places import discounted, places_of
+from landbridge.study.places import discounted, mean_of, places_of, value_of
 from landbridge.study.protocol import ALL, Measured, Metric, Scored, Trial
 from landbridge.study.rankings import Fits, Learned, Rankings
 
@@ -154,10 +154,11 @@ class RankingStudy(Rankings):
 
     def measured(self, rows: pa.Table) -> Mapping[str, Measured]:
         """Return NDCG by scenario, of all targets, and of all; a user weighs by his windows."""
-        return {
-            scenario: _mean(some, lambda places: discounted(places, self.config.guard.k))
-            for scenario, some in [*self._groups(rows), *self._choices(rows)]
-        }
+        found = {}
+        for scenario, some in [*self._groups(rows), *self._choices(rows)]:
+            places = places_of(some)
+            found[scenario] = mean_of(places, discounted(places, self.config.guard.k))
+        return found
 
     def metrics(self, rows: pa.Table) -> Sequence[Metric]:
         """Return NDCG and recall of every scenario, of all windows and of each."""
@@ -174,8 +175,7 @@ class RankingStudy(Rankings):
     def _values(self, rows: pa.Table) -> Iterator[tuple[str, float]]:
         places = places_of(rows)
         yield self.measure, float(discounted(places, self.config.guard.k).mean())
-        hits = np.bincount(places.unit_N, places.rank_N < _RECALL, len(places.user_B))
-        yield f"recall@{_RECALL}", float((hits / places.taken_B).mean())
+        yield f"recall@{_RECALL}", float(value_of(places, "recall", _RECALL).mean())
 
     def _groups(self, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
         yield ALL, rows
@@ -242,15 +242,6 @@ def open_ranking(config: Config, lake: Lake, ds: dt.date, say: Callable[[str], N
     interactions = Interactions.read(lake, Vocabulary.load(lake), ds)
     say(f"{len(interactions)} events up to {ds}, {len(windows)} windows of {config.study.days} days")
     return RankingStudy(config, lake, interactions, measure=f"ndcg@{config.guard.k}")
-
-
-def _mean(rows: pa.Table, value_of: Callable[..., NDArray[np.float64]]) -> Measured:
-    """Return the mean over units, and what each user does to it: his share of the deviation."""
-    places = places_of(rows)
-    value_B = value_of(places)
-    mean = float(value_B.mean())
-    influence_U = np.bincount(places.user_B, value_B - mean, len(places.user_ids)) / len(value_B)
-    return Measured(mean, places.user_ids, influence_U, len(value_B))
 
 
 def _ranked(fitted: Fitted, units: Units, part: str, interactions: Interactions) -> pa.Table:
