@@ -196,6 +196,7 @@ class TextTransitions(Node):
 
     neighbours: int = Field(30, ge=1, description="Items with the nearest texts that lend to an item.")
     power: float = Field(2.0, gt=0, description="Each lends by its cosine to this power.")
+    decay: float = Field(0.9, gt=0, le=1, description="What an event of the history keeps with every later one.")
     max_items: int = Field(
         200_000, ge=1, description="Above so many items with a text the contender is left out, and said so."
     )

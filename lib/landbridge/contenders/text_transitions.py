@@ -20,7 +20,7 @@ from landbridge.config.science import TextTransitions as Settings
 from landbridge.contenders.base import AloneOrAcross, Fitted, View
 from landbridge.contenders.text import whitened
 from landbridge.contenders.transitions import Transitions, TransitionsFitted
-from landbridge.contenders.weights import positions
+from landbridge.contenders.weights import Decay, positions
 from landbridge.feed.states import Catalogue, States
 
 _BLOCK = 1024
@@ -64,7 +64,7 @@ class TextTransitions(AloneOrAcross):
         lenders = sp.csr_matrix(
             (near.data, np.flatnonzero(known)[near.indices], near.indptr), shape=(len(items), len(lent.items))
         )
-        return TextTransitionsFitted(items, lenders, lent)
+        return TextTransitionsFitted(items, lenders, lent, self.settings.decay)
 
     def _transitions(self, view: View) -> TransitionsFitted:
         beside = view.found(self.lender.name, view.scope) if view.found is not None else None
@@ -107,6 +107,8 @@ class TextTransitionsFitted(Fitted):
         csr float32 [V, M]; row: the item, column: the item of the transitions that lends.
     lent
         The transitions, over M items.
+    decay
+        What an event of the history keeps with every later one.
     """
 
     kind: ClassVar[str] = "text_transitions"
@@ -114,6 +116,7 @@ class TextTransitionsFitted(Fitted):
     items: NDArray[np.int32]
     lenders: sp.csr_matrix
     lent: TransitionsFitted
+    decay: float
 
     def score(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
         """Return scores_BC; an item without a text scores zero."""
@@ -121,15 +124,16 @@ class TextTransitionsFitted(Fitted):
         place, known = positions(self.items, catalogue.items)
         if not known.any() or len(self.lent.items) == 0:
             return scores_BC
-        said_BM = self.lent.said(states)
+        said_BM = self.lent.said(states, Decay(self.decay, self.decay, self.decay))
         scores_BC[:, known] = (self.lenders[place[known]] @ said_BM.T).T
         return scores_BC
 
     def save(self, folder: Path) -> None:
-        """Write the transitions into the folder ``lent``, and items.npy and the three arrays of the lenders."""
+        """Write the transitions into the folder ``lent``, items.npy, decay.npy and the three arrays of the lenders."""
         (folder / "lent").mkdir()
         self.lent.save(folder / "lent")
-        np.save(folder / "items.npy", self.items, allow_pickle=False)
+        for name in ("items", "decay"):
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
         for name in ("data", "indices", "indptr"):
             np.save(folder / f"lenders.{name}.npy", getattr(self.lenders, name), allow_pickle=False)
 
@@ -137,6 +141,6 @@ class TextTransitionsFitted(Fitted):
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         lent = TransitionsFitted.load(folder / "lent")
-        items = np.load(folder / "items.npy", allow_pickle=False)
+        items, decay = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("items", "decay"))
         cells = [np.load(folder / f"lenders.{name}.npy", allow_pickle=False) for name in ("data", "indices", "indptr")]
-        return cls(items, sp.csr_matrix(tuple(cells), shape=(len(items), len(lent.items))), lent)
+        return cls(items, sp.csr_matrix(tuple(cells), shape=(len(items), len(lent.items))), lent, float(decay))

@@ -104,9 +104,9 @@ class TransitionsFitted(Fitted):
         scores_BC[:, known] = product.toarray() + popular_C
         return scores_BC
 
-    def said(self, states: States) -> NDArray[np.float32]:
-        """Return what the weights say of all its items, shape BM, without popularity."""
-        past = recent(states.own_only() if self.alone else states, self.items, self.decay)
+    def said(self, states: States, decay: Decay) -> NDArray[np.float32]:
+        """Return what the weights say of all its items under another decay, shape BM, without popularity."""
+        past = recent(states.own_only() if self.alone else states, self.items, decay)
         rows = np.unique(past.indices)
         said_BM: NDArray[np.float32] = (past[:, rows] @ self.weights[rows]).toarray()
         return said_BM
