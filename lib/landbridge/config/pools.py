@@ -18,6 +18,7 @@ AcrossPart = Literal[
     "als_across",
     "content_across",
     "text_across",
+    "associations",
 ]
 Part = Literal[OwnPart, AcrossPart]
 

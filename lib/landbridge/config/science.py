@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from landbridge.config.associations import KindWeights
 from landbridge.config.histories import EncoderName, Reading, check_heads
 from landbridge.config.node import Name, Node, Share, Sql
 from landbridge.config.pools import Blend, Trend
@@ -206,6 +207,9 @@ class Contenders(Node):
     als: Als | None = Field(None, description="Implicit factors; not fitted when left out.")
     content: Content | None = Field(None, description="Words of the items; not fitted when left out.")
     text: Text | None = Field(None, description="Encoded texts of the items; not fitted when left out.")
+    associations: KindWeights | None = Field(
+        None, description="All kinds of associations of the items, across scenarios only; not fitted when left out."
+    )
 
     @model_validator(mode="after")
     def _parts(self) -> Self:

@@ -26,6 +26,7 @@ _KINDS = {
     "als": ("landbridge.contenders.als", "AlsFitted"),
     "content": ("landbridge.contenders.content", "ContentFitted"),
     "text": ("landbridge.contenders.text", "TextFitted"),
+    "associations": ("landbridge.contenders.associations", "AssociationsFitted"),
     "network": ("landbridge.contenders.network", "NetworkFitted"),
 }
 _BLOCK = 256

@@ -18,6 +18,7 @@ from landbridge.config.science import Text as Settings
 from landbridge.contenders.base import AloneOrAcross, Fitted, View
 from landbridge.contenders.weights import evidence, past_of, positions
 from landbridge.feed.states import Catalogue, States
+from landbridge.feed.vectors import Vectors
 
 _LEAST = 1e-3
 """Directions in which training items vary by less than this share of the most are not stretched further."""
@@ -38,15 +39,19 @@ class Text(AloneOrAcross):
     def fit(self, view: View) -> TextFitted:
         """Whiten the vectors of all items by those of the items that somebody took."""
         assert view.vectors is not None
-        vectors = view.vectors
-        seen = evidence(view, 1.0 if self.crosses else None)
-        place, known = positions(vectors.items, seen.items)
-        mean_D, turn_DD = whitening(vectors.vector_MD[place[known]])
-        white_MD = (vectors.vector_MD - mean_D) @ turn_DD
-        white_MD /= np.maximum(np.linalg.norm(white_MD, axis=1, keepdims=True), 1e-12)
+        white_MD = whitened(view.vectors, evidence(view, 1.0 if self.crosses else None).items)
         return TextFitted(
-            vectors.items, white_MD.astype(np.float16).astype(np.float32), self.settings.decay, not self.crosses
+            view.vectors.items, white_MD.astype(np.float16).astype(np.float32), self.settings.decay, not self.crosses
         )
+
+
+def whitened(vectors: Vectors, seen: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the vectors whitened by those of the items `seen`, rows of length one, MD."""
+    place, known = positions(vectors.items, seen)
+    mean_D, turn_DD = whitening(vectors.vector_MD[place[known]])
+    white_MD = (vectors.vector_MD - mean_D) @ turn_DD
+    white_MD /= np.maximum(np.linalg.norm(white_MD, axis=1, keepdims=True), 1e-12)
+    return white_MD.astype(np.float32, copy=False)
 
 
 def whitening(vector_MD: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

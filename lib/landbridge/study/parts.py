@@ -28,13 +28,14 @@ from landbridge.evaluate.part_units import PartUnits, cold_users, next_items, ra
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.vectors import Vectors, vectors_of
-from landbridge.feed.words import Words, words_of
+from landbridge.feed.words import Words, attributes_of, words_of
 from landbridge.lake.lake import Lake
 from landbridge.study.protocol import Measured, Scored, Trial
 from landbridge.study.rankings import Fits, Learned, Rankings, every_row
 
 COLD = "cold"
 _BEFORE = {"validation": ("train",), "test": ("train", "validation")}
+_SECTIONS = ("features", "split", "contenders", "associations")
 _READ = ("examples", "histories", "vocabulary", "statistics", "user_state")
 
 
@@ -109,7 +110,7 @@ class PartStudy(Rankings):
         }
         return {
             "rows": _hash([self.lake.digest(name, until=self.ds) for name in self._read_tables]),
-            "configuration": _hash([tree["features"], tree["split"], tree["contenders"], study, self.judge]),
+            "configuration": _hash([*(tree[name] for name in _SECTIONS), study, self.judge]),
             "code": _hash(code),
         }
 
@@ -162,7 +163,8 @@ class PartStudy(Rankings):
             if rows is None:
                 continue
             scope = ALL if contender.pooled else case.units.scenario
-            view = View(self.config, scope, self.ds, rows, self._words, self._vectors)
+            texts = (self._words, self._vectors, None, self._attributes)
+            view = View(self.config, scope, self.ds, rows, *texts)
             sentence = contender.left_out(view)
             if sentence is not None:
                 left_out.append(sentence)
@@ -192,7 +194,9 @@ class PartStudy(Rankings):
 
     @property
     def _read_tables(self) -> tuple[str, ...]:
-        return _READ if self.config.contenders.text is None else (*_READ, "item_vectors")
+        given, found = self.config.contenders, self.config.associations
+        texts = ("item_vectors",) if given.text or (given.associations and found and found.text) else ()
+        return (*_READ, *texts, *(("items",) if given.associations and found and found.attributes else ()))
 
     @cached_property
     def _words(self) -> Words | None:
@@ -201,6 +205,10 @@ class PartStudy(Rankings):
     @cached_property
     def _vectors(self) -> Vectors | None:
         return vectors_of(self.lake, self._assembler.vocabulary, self.config)
+
+    @cached_property
+    def _attributes(self) -> Mapping[str, Words] | None:
+        return attributes_of(self.lake, self._assembler.vocabulary, self.config)
 
     @cached_property
     def _log(self) -> Interactions:
