@@ -23,7 +23,7 @@ from landbridge.config.associations import TAKEN, TEXT, KindWeights
 from landbridge.config.associations import Associations as Settings
 from landbridge.contenders.base import Contender, Fitted, View
 from landbridge.contenders.kinds import by_taking, by_text, by_value, homes
-from landbridge.contenders.weights import past_of, positions
+from landbridge.contenders.weights import WeightsFitted, past_of
 from landbridge.feed.states import Catalogue, States
 
 _CELLS = ("data", "indices", "indptr")
@@ -92,27 +92,23 @@ class AssociationsFitted(Fitted):
     decay: float
 
     @cached_property
-    def summed(self) -> sp.csr_matrix:
+    def summed(self) -> WeightsFitted:
         """The weighted sum of the kinds."""
         each = [np.float32(self.weights[kind]) * found for kind, found in self.kinds.items()]
-        return sp.csr_matrix(reduce(add, each))
+        near = sp.csr_matrix(reduce(add, each))
+        return WeightsFitted.of(np.arange(near.shape[0], dtype=np.int32), near)
 
     def score(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
         """Return scores_BC; an item that goes with nothing scores zero."""
-        scores_BC = np.zeros((len(states), len(catalogue.items)), np.float32)
-        items = np.arange(self.summed.shape[0], dtype=np.int32)
-        place, known = positions(items, catalogue.items)
-        past = past_of(states, items, self.decay, alone=False)
-        rows = np.unique(past.indices)
-        scores_BC[:, known] = (past[:, rows] @ self.summed[rows][:, place[known]]).toarray()
-        return scores_BC
+        past_BM = past_of(states, self.summed.items, self.decay, alone=False)
+        return self.summed.score_past(past_BM, catalogue)
 
     def save(self, folder: Path) -> None:
         """Write the three arrays of every kind, and associations.json."""
         for kind, found in self.kinds.items():
             for name in _CELLS:
                 np.save(folder / f"{kind}.{name}.npy", getattr(found, name), allow_pickle=False)
-        kept = {"size": self.summed.shape[0], "weights": dict(self.weights), "decay": self.decay}
+        kept = {"size": len(self.summed.items), "weights": dict(self.weights), "decay": self.decay}
         (folder / "associations.json").write_text(json.dumps(kept) + "\n", encoding="utf-8")
 
     @classmethod

@@ -30,9 +30,7 @@ class ItemItem(FromEvidence):
     def fit(self, view: View) -> WeightsFitted:
         """Count pairs, divide by the norms, drop the diagonal, keep the nearest."""
         seen = evidence(view, self.across)
-        near = nearest(cosine(seen.gram()), self.neighbours)
-        # A sparse cell takes twice the memory of a dense one, and the product with it is slower.
-        return WeightsFitted(seen.items, near.toarray() if 2 * near.nnz > near.shape[0] ** 2 else near)
+        return WeightsFitted.of(seen.items, nearest(cosine(seen.gram()), self.neighbours))
 
 
 def cosine(gram: sp.csr_matrix) -> sp.csr_matrix:
