@@ -72,6 +72,12 @@ def words_of(items: int) -> Words:
     return Words(ids, np.zeros(items, np.int32), texts, items + 1)
 
 
+def colours_of(items: int) -> Words:
+    """The colour of every item of a board."""
+    colours = tuple("black" if item % 2 else "white" for item in range(1, items + 1))
+    return Words(np.arange(1, items + 1, dtype=np.int32), np.zeros(items, np.int32), colours, items + 1)
+
+
 def states_of(had: sp.csr_matrix, scenario: int = 2, features: int = 4) -> States:
     """States of users who had these items [B, items], each a day before the next."""
     rows = had.shape[0]

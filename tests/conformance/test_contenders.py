@@ -12,6 +12,7 @@ from tests.boards import (
     UNTIL,
     catalogue_of,
     checkerboard,
+    colours_of,
     config_of,
     had_of,
     interactions_of,
@@ -32,6 +33,8 @@ CONFIG = config_of(
     "contenders.item_item.neighbours=12",
     "contenders.als={factors: 6, iterations: 6}",
     "contenders.content={}",
+    "associations={attributes: [title], taken: {shrinkage: 1}}",
+    "contenders.associations={}",
 )
 SIMPLE = {contender.name: contender for contender in all_simple(CONFIG)}
 PERSONAL = [name for name in SIMPLE if "popularity" not in name and "trend" not in name]
@@ -44,7 +47,8 @@ def fit(name, events=BOARD, until=UNTIL, scope=SMALL) -> Fitted:
 
 def fit_on(name, interactions, until=UNTIL, scope=SMALL) -> Fitted:
     contender = SIMPLE[name]
-    return contender.fit(View(CONFIG, ALL if contender.pooled else scope, until, interactions, words_of(ITEMS)))
+    texts = {"words": words_of(ITEMS), "attributes": {"title": colours_of(ITEMS)}}
+    return contender.fit(View(CONFIG, ALL if contender.pooled else scope, until, interactions, **texts))
 
 
 def network() -> NetworkFitted:
@@ -169,5 +173,6 @@ def test_a_scenario_without_events_can_be_fitted(name, states, catalogue):
 
 def test_the_names_are_those_of_the_tables():
     alone = ["popularity", "popularity_recent", "item_item", "ease", "als", "content", "trend", "blend"]
-    assert [contender.name for contender in all_simple(CONFIG)] == alone + [f"{name}_across" for name in alone]
-    assert [contender.crosses for contender in all_simple(CONFIG)] == [False] * 8 + [True] * 8
+    across = [f"{name}_across" for name in alone]
+    assert [contender.name for contender in all_simple(CONFIG)] == [*alone, *across[:-2], "associations", *across[-2:]]
+    assert [contender.crosses for contender in all_simple(CONFIG)] == [False] * 8 + [True] * 9

@@ -16,6 +16,7 @@ from landbridge.contenders.scorer import Scorer
 from landbridge.errors import DataError
 from landbridge.lake.arrow import arrow_schema
 from landbridge.lake.contracts import NEW_USER
+from landbridge.report.because import because_of
 from landbridge.report.diff import diff, moves
 from landbridge.report.facts import gather
 from landbridge.report.people import examples_of
@@ -275,6 +276,24 @@ def test_a_user_is_shown_with_history_list_and_next_candidates(night: Night) -> 
     places = [text.index(f"Title Of {item['item_id']}", text.index("list (")) for item in row["items"]]
     assert places == sorted(places)
     assert "whoever is unknown" in _text(show(night.lake, night.models, NEW_USER, DS))
+
+
+def test_a_user_is_shown_what_each_item_goes_with_where_that_is_known(tmp_path: Path) -> None:
+    known = ready(tmp_path)
+    known.lake.replace_day("recommendations", _lists(known, Scorer.load(bundle_of(known)), DS, 4), DS, "f")
+    assert "Because of" not in _text(show(known.lake, known.models, "u000", DS))
+    history = next(row["history"] for row in known.lake.read("user_state").to_pylist() if row["user_id"] == "u000")
+    listed = next(row for row in known.lake.read("recommendations").to_pylist() if row["user_id"] == "u000")["items"]
+    first, second = sorted({event["item_id"] for event in history})[:2]
+    told = [(first, "taken", 0.5), (second, "taken", 0.4), (second, "title", 0.2), ("of nobody", "taken", 9.0)]
+    edge = {"ds": DS, "scenario": "Germany", "other_scenario": "France", "other_id": listed[0]["item_id"]}
+    rows = [edge | {"item_id": item, "kind": kind, "weight": weight} for item, kind, weight in told]
+    write(known.lake, "associations", rows)
+    where = [event["scenario"] for event in history if event["item_id"] == second][-1]
+    text = _text(show(known.lake, known.models, "u000", DS), 200)
+    assert f"Title Of {second}, {where} (taken, title)" in text
+    assert "(taken)" not in text
+    assert because_of(known.lake, BEFORE, history, [listed[0]["item_id"]], {}) == {}
 
 
 def test_a_user_is_shown_where_the_bundle_is_gone(night: Night, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ AcrossPart = Literal[
     "content_across",
     "text_across",
     "text_transitions_across",
+    "associations",
 ]
 Part = Literal[OwnPart, AcrossPart]
 

@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from landbridge.config.associations import Associations, check_associations
 from landbridge.config.data import Data
 from landbridge.config.node import Name, Node
 from landbridge.config.place import Spark, Tracking, Train
@@ -38,6 +39,9 @@ class Config(Node):
     split: Split = Split()
     pointwise: Pointwise | None = Field(None, description="There is no list to rank: every row is a question.")
     encode: Encode | None = Field(None, description="A text encoder gives every item a vector; left out, none has one.")
+    associations: Associations | None = Field(
+        None, description="Which items are associated across scenarios, and how; left out, no table says it."
+    )
     transfer: Transfer
     retriever: Retriever = Retriever()
     ranker: Ranker = Ranker()
@@ -108,6 +112,17 @@ class Config(Node):
                 "(scores.subject is user_id), so that nobody has a past: leave history and encoder out, or name in "
                 "scores.subject what is asked about a user more than once"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _associates(self) -> Self:
+        check_associations(
+            self.associations,
+            self.contenders.associations,
+            self.data.items,
+            encodes=self.encode is not None,
+            lists=self.pointwise is None,
+        )
         return self
 
     @property

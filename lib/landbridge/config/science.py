@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from landbridge.config.associations import KindWeights
 from landbridge.config.histories import EncoderName, Reading, check_heads
 from landbridge.config.node import Name, Node, Share, Sql
 from landbridge.config.pools import Blend, Trend
@@ -226,6 +227,9 @@ class Contenders(Node):
         if self.text_transitions is not None and (self.transitions is None or self.text is None):
             raise ValueError("text_transitions reads transitions and text: add both to contenders")
         return self
+    associations: KindWeights | None = Field(
+        None, description="All kinds of associations of the items, across scenarios only; not fitted when left out."
+    )
 
     @model_validator(mode="after")
     def _parts(self) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -41,6 +41,8 @@ class View:
     found: Callable[[str, str], Fitted | None] | None = None
     """Looks for what a contender (name, scope) has already been fitted to on exactly this view, for those made of
     others."""
+    attributes: Mapping[str, Words] | None = None
+    """Attributes of the items by name, where the configuration has a contender that compares them."""
 
 
 class Fitted(ABC):

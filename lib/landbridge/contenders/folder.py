@@ -27,6 +27,7 @@ _KINDS = {
     "content": ("landbridge.contenders.content", "ContentFitted"),
     "text": ("landbridge.contenders.text", "TextFitted"),
     "text_transitions": ("landbridge.contenders.text_transitions", "TextTransitionsFitted"),
+    "associations": ("landbridge.contenders.associations", "AssociationsFitted"),
     "network": ("landbridge.contenders.network", "NetworkFitted"),
 }
 _BLOCK = 256

@@ -30,9 +30,7 @@ class ItemItem(FromEvidence):
     def fit(self, view: View) -> WeightsFitted:
         """Count pairs, divide by the norms, drop the diagonal, keep the nearest."""
         seen = evidence(view, self.across)
-        near = nearest(cosine(seen.gram()), self.neighbours)
-        # A sparse cell takes twice the memory of a dense one, and the product with it is slower.
-        return WeightsFitted(seen.items, near.toarray() if 2 * near.nnz > near.shape[0] ** 2 else near)
+        return WeightsFitted.of(seen.items, nearest(cosine(seen.gram()), self.neighbours))
 
 
 def cosine(gram: sp.csr_matrix) -> sp.csr_matrix:
@@ -54,11 +52,12 @@ def nearest(near: sp.csr_matrix, neighbours: int) -> sp.csr_matrix:
     blocks = []
     for start in range(0, near.shape[0], _BLOCK):
         dense = near[start : start + _BLOCK].toarray()
-        blocks.append(sp.csr_matrix(np.where(_top(dense, neighbours), dense, np.float32(0))))
+        blocks.append(sp.csr_matrix(np.where(top(dense, neighbours), dense, np.float32(0))))
     return sp.csr_matrix(sp.vstack(blocks, format="csr"))
 
 
-def _top(values_RM: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
+def top(values_RM: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
+    """Return whether a value is among the `count` largest of its row, ties by column."""
     # The count-th value is a threshold; what equals it fills the places left, lowest column first: no sort is needed.
     threshold_R1 = np.partition(values_RM, -count, axis=1)[:, -count][:, None]
     above = values_RM > threshold_R1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from landbridge.config.schema import Config
 from landbridge.contenders.als import Als
+from landbridge.contenders.associations import Associations
 from landbridge.contenders.base import Contender
 from landbridge.contenders.blend import Blend
 from landbridge.contenders.content import Content
@@ -33,6 +34,8 @@ def _closed_forms(config: Config, crosses: bool) -> list[Contender]:
     chosen += [] if given.text is None else [Text(given.text, crosses)]
     if given.text_transitions is not None and given.transitions is not None:
         chosen.append(TextTransitions(given.text_transitions, Transitions(given.transitions, crosses)))
+    if crosses and given.associations is not None and config.associations is not None:
+        chosen.append(Associations(config.associations, given.associations))
     return [
         Popularity(crosses),
         Popularity(crosses, given.popularity.recent_days),

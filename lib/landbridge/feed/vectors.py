@@ -34,7 +34,7 @@ class Vectors:
     @classmethod
     def read(cls, lake: Lake, vocabulary: Vocabulary, encoder: str) -> Self | None:
         """Read those of the revision that ran last, of items that have an id; None where there are none."""
-        revision = _revision(lake)
+        revision = revision_of(lake)
         if revision is None or not lake.exists("item_vectors"):
             return None
         wanted = (pc.field("encoder") == encoder) & (pc.field("revision") == revision)
@@ -51,12 +51,17 @@ class Vectors:
 
 def vectors_of(lake: Lake, vocabulary: Vocabulary, config: Config) -> Vectors | None:
     """Return the items' vectors where a contender reads them and there are some, else None."""
-    if config.contenders.text is None or config.encode is None:
+    if config.encode is None or not _read_by_contenders(config):
         return None
     return Vectors.read(lake, vocabulary, config.encode.model)
 
 
-def _revision(lake: Lake) -> str | None:
+def _read_by_contenders(config: Config) -> bool:
+    associates = config.associations is not None and config.associations.text is not None
+    return config.contenders.text is not None or (associates and config.contenders.associations is not None)
+
+
+def revision_of(lake: Lake) -> str | None:
     """What the newest run of `encode` says it wrote or found."""
     if not lake.exists("ledger"):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -60,9 +60,7 @@ class Words:
         """
         from sklearn.feature_extraction.text import CountVectorizer
 
-        known = np.flatnonzero(self.day_N <= days_since_epoch(day))
-        item = self.item_N[known]
-        last = known[np.diff(item, append=-1) != 0]  # the newest text of each
+        last = self._newest(day)
         texts = [self.text_N[place] for place in last]
         try:
             counts = CountVectorizer(min_df=min(least, max(len(texts), 1)), binary=True).fit_transform(texts)
@@ -71,6 +69,19 @@ class Words:
         found = counts.tocoo()
         shape = (self.size, counts.shape[1])
         return sp.csr_matrix((found.data.astype(np.float64), (self.item_N[last][found.row], found.col)), shape=shape)
+
+    def values_as_of(self, day: dt.date) -> sp.csr_matrix:
+        """Return ones at the whole text of every item that has one, csr float64 [items, texts], of that day."""
+        last = np.array([place for place in self._newest(day) if self.text_N[place]], np.intp)
+        texts, column = np.unique([self.text_N[place] for place in last], return_inverse=True)
+        cells = (np.ones(len(last)), (self.item_N[last], column))
+        return sp.csr_matrix(cells, shape=(self.size, len(texts)))
+
+    def _newest(self, day: dt.date) -> NDArray[np.intp]:
+        """Where the text of that day stands, of every item that has one."""
+        known = np.flatnonzero(self.day_N <= days_since_epoch(day))
+        last: NDArray[np.intp] = known[np.diff(self.item_N[known], append=-1) != 0]
+        return last
 
 
 def words_of(lake: Lake, vocabulary: Vocabulary, config: Config) -> Words | None:
@@ -89,3 +100,10 @@ def words_of(lake: Lake, vocabulary: Vocabulary, config: Config) -> Words | None
         known = ", ".join(config.data.items) or "none"
         raise ConfigError(f"contenders.content.columns: {', '.join(missing)} is no attribute of items; those: {known}")
     return Words.read(lake, vocabulary, given.columns)
+
+
+def attributes_of(lake: Lake, vocabulary: Vocabulary, config: Config) -> Mapping[str, Words] | None:
+    """Return the attributes of items that a contender compares, by name; None where none does."""
+    if config.contenders.associations is None or config.associations is None:
+        return None
+    return {name: Words.read(lake, vocabulary, [name]) for name in config.associations.attributes}

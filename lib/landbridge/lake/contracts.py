@@ -11,6 +11,7 @@ from landbridge.config.pointwise import Pointwise
 from landbridge.config.schema import Config
 from landbridge.lake.contract import DS, SCENARIO, Column, Contract, required
 from landbridge.lake.tables import (
+    ASSOCIATIONS,
     ITEM_VECTORS,
     LEASE,
     LEDGER,
@@ -41,6 +42,7 @@ def contracts(config: Config) -> dict[str, Contract]:
             VOCABULARY,
             STATISTICS,
             ITEM_VECTORS,
+            ASSOCIATIONS,
             _examples(config),
             _histories(config),
             _user_state(config),

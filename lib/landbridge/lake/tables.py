@@ -66,6 +66,23 @@ ITEM_VECTORS = Contract(
     key=("item_id", "encoder", "revision"),
 )
 
+ASSOCIATIONS = Contract(
+    "associations",
+    "Which items go with which, over all scenarios: the nearest of every item among those at home in each scenario.",
+    {
+        "ds": DS,
+        "item_id": required("string", "What a user may have."),
+        "scenario": required("string", "Where it is at home: the scenario in which most users took it."),
+        "other_id": required("string", "What goes with it."),
+        "other_scenario": required("string", "Where that is at home."),
+        "kind": required("string", "taken (by the same users), text (means the same), or an attribute (same value)."),
+        "weight": required("float", "How close they are; comparable within a kind."),
+    },
+    key=("ds", "item_id", "other_id", "kind"),
+    partition=("ds",),
+    constraints={"is_of_two": "item_id != other_id"},
+)
+
 METRICS = Contract(
     "metrics",
     "How each contender did, with intervals that resample users.",

@@ -13,6 +13,7 @@ ROOMS: Mapping[str, tuple[str, str]] = {
     "clean": ("landbridge.clean.step", "CLEAN"),
     "featurize": ("landbridge.featurize.step", "FEATURIZE"),
     "encode": ("landbridge.encode.step", "ENCODE"),
+    "associate": ("landbridge.associate.step", "ASSOCIATE"),
     "pretrain": ("landbridge.train.step", "PRETRAIN"),
     "finetune": ("landbridge.train.step", "FINETUNE"),
     "evaluate": ("landbridge.evaluate.step", "EVALUATE"),
@@ -41,7 +42,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
 }
 """Step to the earlier steps whose files (models, bundle) it reads; their fingerprints stand for the files."""
 
-ONLY_TABLES = frozenset({"featurize", "recommend"})
+ONLY_TABLES = frozenset({"featurize", "associate", "recommend"})
 """Steps that leave nothing but tables of the lake: when all of these carry a fingerprint, the step is done.
 
 The others leave files or versions of the registry too, or remember in the ledger what they loaded, as clean does; they
@@ -49,6 +50,9 @@ are run again, which changes nothing.
 """
 
 NAMES: tuple[str, ...] = tuple(ROOMS)
+
+OPTIONAL = frozenset({"encode", "associate"})
+"""Steps that a night has only where its configuration has a section for them."""
 
 
 def load(name: str, config: Config | None = None) -> Step:
@@ -73,8 +77,9 @@ def steps_until(last: str = NAMES[-1], config: Config | None = None) -> tuple[St
 
 
 def has(name: str, config: Config | None) -> bool:
-    """Whether the night of a configuration has a step: texts are encoded where it has a section for that."""
-    return name != "encode" or (config is not None and config.encode is not None)
+    """Whether the night of a configuration has a step: some are there where it has a section for them."""
+    sections = {} if config is None else {"encode": config.encode, "associate": config.associations}
+    return name not in OPTIONAL or sections.get(name) is not None
 
 
 def since(name: str, steps: Sequence[Step]) -> frozenset[str]:

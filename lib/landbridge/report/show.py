@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from landbridge.contenders.scorer import Scorer
 from landbridge.errors import DataError
 from landbridge.lake.contracts import NEW_USER
 from landbridge.lake.lake import Lake
+from landbridge.report.because import because_of
 from landbridge.report.people import Event, Recommended, events_of, recommended, titles_of
 
 _EVENTS = 15
@@ -43,8 +45,10 @@ def show(lake: Lake, models: Path, user: str, ds: dt.date) -> RenderableType:
         )
     history: list[dict[str, Any]] = states["history"][0].as_py() if states.num_rows else []
     pools = _pools(models, states, user, [row["scenario"] for row in lists])
-    items = {event["item_id"] for event in history} | {item["item_id"] for row in lists for item in row["items"]}
-    titles = titles_of(lake, ds, items | {item["item_id"] for pool in pools.values() for item in pool})
+    offered = [row["items"] for row in lists] + list(pools.values())
+    items = {item["item_id"] for one in offered for item in one}
+    titles = titles_of(lake, ds, items | {event["item_id"] for event in history})
+    because = because_of(lake, ds, history, items, titles)
     parts: list[RenderableType] = [_head(user, ds, history, states)]
     if history:
         parts.append(_history(events_of(history, titles)))
@@ -56,6 +60,7 @@ def show(lake: Lake, models: Path, user: str, ds: dt.date) -> RenderableType:
                 model,
                 recommended(row["items"], titles),
                 recommended(pools.get(row["scenario"], []), titles),
+                because,
             )
         )
     return Group(*[Padding(part, (0, 0, 1, 0)) for part in parts])
@@ -106,14 +111,17 @@ def _history(events: list[Event]) -> Table:
     return table
 
 
-def _list(scenario: str, model: str, items: list[Recommended], pool: list[Recommended]) -> Table:
-    """The list, then the candidates that came next."""
+def _list(
+    scenario: str, model: str, items: list[Recommended], pool: list[Recommended], because: Mapping[str, str]
+) -> Table:
+    """The list, then the candidates that came next; with what each goes with, where that is known of any."""
     table = Table(
         "#",
         "Item",
         "Name",
         "Score",
         "Source",
+        *(["Because of"] if because else []),
         title=f"{scenario}: list ({model}), then the next candidates",
         title_justify="left",
         box=None,
@@ -122,11 +130,14 @@ def _list(scenario: str, model: str, items: list[Recommended], pool: list[Recomm
         padding=(0, 2, 0, 0),
     )
     for place, item in enumerate(items, 1):
-        table.add_row(
-            str(place), item.item_id, item.title, f"{item.score:.4f}", item.source, end_section=place == len(items)
-        )
+        table.add_row(str(place), *_told(item, because), end_section=place == len(items))
     listed = {item.item_id for item in items}
     for item in pool:
         if item.item_id not in listed:
-            table.add_row("", item.item_id, item.title, f"{item.score:.4f}", item.source, style="dim")
+            table.add_row("", *_told(item, because), style="dim")
     return table
+
+
+def _told(item: Recommended, because: Mapping[str, str]) -> list[str]:
+    reason = [because.get(item.item_id, "")] if because else []
+    return [item.item_id, item.title, f"{item.score:.4f}", item.source, *reason]

@@ -29,7 +29,7 @@ from landbridge.evaluate.part_units import PartUnits, cold_users, next_items, ra
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.vectors import Vectors, vectors_of
-from landbridge.feed.words import Words, words_of
+from landbridge.feed.words import Words, attributes_of, words_of
 from landbridge.lake.lake import Lake
 from landbridge.study.places import mean_of, places_of, value_of
 from landbridge.study.protocol import Measured, Scored, Trial
@@ -40,6 +40,7 @@ COLD_ITEMS = "cold items"
 _ENDINGS = {COLD: ", cold users", COLD_ITEMS: ", cold items"}
 _BEFORE = {"validation": ("train",), "test": ("train", "validation")}
 Metric = Literal["ndcg", "recall", "hit_rate"]
+_SECTIONS = ("features", "split", "contenders", "associations")
 _READ = ("examples", "histories", "vocabulary", "statistics", "user_state")
 
 
@@ -115,7 +116,7 @@ class PartStudy(Rankings):
         }
         return {
             "rows": _hash([self.lake.digest(name, until=self.ds) for name in self._read_tables]),
-            "configuration": _hash([tree["features"], tree["split"], tree["contenders"], study, self.judge]),
+            "configuration": _hash([*(tree[name] for name in _SECTIONS), study, self.judge]),
             "code": _hash(code),
         }
 
@@ -169,7 +170,8 @@ class PartStudy(Rankings):
             if rows is None:
                 continue
             scope = ALL if contender.pooled else case.units.scenario
-            view = View(self.config, scope, self.ds, rows, self._words, self._vectors)
+            texts = (self._words, self._vectors, None, self._attributes)
+            view = View(self.config, scope, self.ds, rows, *texts)
             sentence = contender.left_out(view)
             if sentence is not None:
                 left_out.append(sentence)
@@ -199,9 +201,11 @@ class PartStudy(Rankings):
 
     @property
     def _read_tables(self) -> tuple[str, ...]:
-        reads = self.config.contenders
-        items = () if reads.content is None and self.config.study.cold_items is None else ("items",)
-        return (*_READ, *items, *(() if reads.text is None else ("item_vectors",)))
+        given, found = self.config.contenders, self.config.associations
+        related = found if given.associations else None
+        items = given.content or self.config.study.cold_items or (related and related.attributes)
+        texts = given.text or (related and related.text)
+        return (*_READ, *(["items"] if items else []), *(["item_vectors"] if texts else []))
 
     @cached_property
     def _words(self) -> Words | None:
@@ -210,6 +214,10 @@ class PartStudy(Rankings):
     @cached_property
     def _vectors(self) -> Vectors | None:
         return vectors_of(self.lake, self._assembler.vocabulary, self.config)
+
+    @cached_property
+    def _attributes(self) -> Mapping[str, Words] | None:
+        return attributes_of(self.lake, self._assembler.vocabulary, self.config)
 
     @cached_property
     def _log(self) -> Interactions:

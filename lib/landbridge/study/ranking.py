@@ -37,7 +37,7 @@ from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.vectors import Vectors, vectors_of
 from landbridge.feed.vocabulary import Vocabulary
-from landbridge.feed.words import Words, words_of
+from landbridge.feed.words import Words, attributes_of, words_of
 from landbridge.lake.lake import Lake
 from landbridge.study.places import discounted, mean_of, places_of, value_of
 from landbridge.study.protocol import ALL, Measured, Metric, Scored, Trial
@@ -105,6 +105,7 @@ class RankingStudy(Rankings):
         }
         sections = [
             tree["contenders"],
+            tree["associations"],
             tree["features"],
             tree["evaluate"]["users"],
             tree["study"]["days"],
@@ -141,7 +142,8 @@ class RankingStudy(Rankings):
             if rows is None:
                 continue
             scope = EVERY_SCOPE if contender.pooled else units.scenario
-            view = View(self.config, scope, units.window.since, rows, self._words, self._vectors)
+            texts = (self._words, self._vectors, None, self._attributes)
+            view = View(self.config, scope, units.window.since, rows, *texts)
             reason = contender.left_out(view)
             if reason is not None:
                 left_out.append(reason)
@@ -203,6 +205,10 @@ class RankingStudy(Rankings):
     @cached_property
     def _vectors(self) -> Vectors | None:
         return vectors_of(self.lake, self.interactions.vocabulary, self.config)
+
+    @cached_property
+    def _attributes(self) -> Mapping[str, Words] | None:
+        return attributes_of(self.lake, self.interactions.vocabulary, self.config)
 
     def _window(self, part: str) -> Window:
         since = dt.date.fromisoformat(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -14,7 +15,7 @@ from landbridge.contenders.simple import all_simple
 from landbridge.errors import LakeError
 from landbridge.feed.learned import FitRows
 from landbridge.feed.vectors import Vectors, vectors_of
-from landbridge.feed.words import Words, words_of
+from landbridge.feed.words import Words, attributes_of, words_of
 from landbridge.train.fitting import Bench
 from landbridge.train.job import Unit
 
@@ -35,7 +36,8 @@ class Simple:
             self.bench.watch.beat(f"fitting {unit.title} fit {fit}")
             started, until = time.monotonic(), job.days.until(fit)
             found = partial(self._found, fit)
-            view = View(job.config, unit.scope, until, self._rows.learned(fit), self._words, self._vectors, found)
+            rows = self._rows.learned(fit)
+            view = View(job.config, unit.scope, until, rows, self._words, self._vectors, found, self._attributes)
             reason = contender.left_out(view)
             if reason is not None:
                 self.bench.progress.tell("note", text=reason)
@@ -77,6 +79,10 @@ class Simple:
     @cached_property
     def _vectors(self) -> Vectors | None:
         return vectors_of(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.config)
+
+    @cached_property
+    def _attributes(self) -> Mapping[str, Words] | None:
+        return attributes_of(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.config)
 
     @cached_property
     def _rows(self) -> FitRows:

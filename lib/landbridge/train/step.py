@@ -68,7 +68,8 @@ def save_assembler(night: Night) -> None:
 
 def _run(night: Night, step: str, planned: Planned) -> Outcome:
     launcher, processes = _launcher(night)
-    texts = ("items",) if night.config.contenders.content else ()  # changes with the events, so it is no input apart
+    given = night.config.contenders
+    texts = ("items",) if given.content or given.associations else ()  # changes with the events: no input apart
     versions = {name: night.lake.version(name) for name in (*TABLES, *texts)}
     job = Job(
         step,
@@ -111,7 +112,7 @@ FINETUNE = Step(
     "finetune",
     (*TABLES, "item_vectors"),
     (),
-    (*SECTIONS, "contenders", "recommend.contenders"),
+    (*SECTIONS, "contenders", "associations", "recommend.contenders"),
     finetune,
     _before_pretrain,
 )

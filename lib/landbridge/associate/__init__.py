@@ -1,0 +1,1 @@
+"""Items are associated across scenarios."""
