@@ -18,9 +18,11 @@ from landbridge.lake.tables import (
     QUARANTINE,
     RECOMMENDATIONS,
     RECOMMENDED,
+    REWRITES,
     SCORES,
     STATISTICS,
     SUBJECTS,
+    USER_VECTORS,
     VOCABULARY,
 )
 
@@ -41,6 +43,8 @@ def contracts(config: Config) -> dict[str, Contract]:
             VOCABULARY,
             STATISTICS,
             ITEM_VECTORS,
+            USER_VECTORS,
+            REWRITES,
             _examples(config),
             _histories(config),
             _user_state(config),
