@@ -42,38 +42,38 @@ def meant(text, number):
     return answer(f"a {text} for the kitchen")
 
 
-def test_answers_are_encoded_in_place_of_the_texts_and_asked_for_once(encoded):
+def encode(shop, number, url, budget):
+    """The notes of a night."""
+    return shop.with_config(*rewriting(url, budget=budget)).run(day(number), ENCODE).notes
+
+
+def test_answers_are_encoded_in_place_of_the_texts_and_asked_for_once_within_the_budget(encoded):
     with serving(meant) as endpoint:
-        shop = encoded.with_config(*rewriting(endpoint.url))
-        notes = shop.run(day(0), ENCODE).notes
-        assert (notes["rewritten"], notes["requests"], notes["encoded"], notes["left_out"]) == (3, 3, 3, [])
-        for item, title in TITLED.items():
-            np.testing.assert_allclose(vectors(shop)[item], vector_of(f"a {title} for the kitchen"), atol=2e-5)
-        assert set(endpoint.keys) == {f"Bearer {KEY}"}
-        assert KEY.encode() not in everything_kept(shop)
-
-        notes = shop.run(day(0), ENCODE).notes
-        assert (notes["requests"], notes["encoded"], len(endpoint.asked)) == (0, 0, 3)
-
-        write(shop, 1, {**TITLES, "10001": "green mug"}.items())
-        shop.run(day(1), CLEAN, ENCODE)
-        assert endpoint.texts[3:] == ["Green Mug"]
-    np.testing.assert_allclose(vectors(shop)["10001"], vector_of("a Green Mug for the kitchen"), atol=2e-5)
-
-
-def test_the_budget_is_a_nights_and_texts_beyond_it_stay_as_they_are(encoded):
-    with serving(meant) as endpoint:
-        shop = encoded.with_config(*rewriting(endpoint.url, budget=2))
-        said = shop.run(day(0), ENCODE).notes["left_out"]
-        assert said == [
+        notes = encode(encoded, 0, endpoint.url, 2)
+        assert notes["left_out"] == [
             "2 of 3 texts of items are rewritten by m in 2 requests; the others stay as they are: "
             "the budget of 2 requests a night is spent"
         ]
-        shop.run(day(0), ENCODE)
-        assert len(endpoint.asked) == 2
-    (left,) = set(TITLED.values()) - set(endpoint.texts)
-    found = {title: vectors(shop)[item] for item, title in TITLED.items()}
-    np.testing.assert_allclose(found[left], vector_of(left), atol=2e-5)
+        first, (left,) = set(endpoint.texts), set(TITLED.values()) - set(endpoint.texts)
+        found = {title: vectors(encoded)[item] for item, title in TITLED.items()}
+        for title in first:
+            np.testing.assert_allclose(found[title], vector_of(f"a {title} for the kitchen"), atol=2e-5)
+        np.testing.assert_allclose(found[left], vector_of(left), atol=2e-5)
+        encode(encoded, 0, endpoint.url, 2)
+        assert len(endpoint.asked) == 2  # the budget is the night's, not the run's
+
+        write(encoded, 1, {"10001": "green mug"}.items())
+        encoded.run(day(1), CLEAN)
+        encode(encoded, 1, endpoint.url, 1)
+        assert endpoint.texts[2:] == ["Green Mug"]  # newest first
+        encode(encoded, 1, endpoint.url, 10)
+        assert endpoint.texts[3:] == [title for title in [left] if title != TITLED["10001"]]
+        notes = encode(encoded, 1, endpoint.url, 10)
+    assert (notes["requests"], notes["encoded"], notes["left_out"]) == (0, 0, [])
+    for item, title in {**TITLED, "10001": "Green Mug"}.items():
+        np.testing.assert_allclose(vectors(encoded)[item], vector_of(f"a {title} for the kitchen"), atol=2e-5)
+    assert set(endpoint.keys) == {f"Bearer {KEY}"}
+    assert KEY.encode() not in everything_kept(encoded)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,9 @@ def lake(tmp_path_factory):
     rows = [row(f"u{number:03d}", 10 * number, ds - dt.timedelta(days=number % 2)) for number in range(8)]
     rows += [row(f"u{number:03d}", 0, ds - dt.timedelta(days=3), revision="old") for number in range(12)]
     rows += [row("u008", 1, ds + dt.timedelta(days=1)), row("twin", 10, ds)]
-    lake.append("user_vectors", pa.Table.from_pylist(rows, arrow_schema(lake.contract("user_vectors"))), "test")
+    schema = arrow_schema(lake.contract("user_vectors"))
+    for part in (rows[::2], rows[1::2]):  # of two nights, so in two files
+        lake.append("user_vectors", pa.Table.from_pylist(part, schema), "test")
     return lake, ds
 
 

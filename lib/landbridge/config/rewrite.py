@@ -31,7 +31,9 @@ class Rewrite(Node):
     parameters: dict[str, float | int | str | bool] = Field(
         default_factory=dict, description="Further fields of a request, for instance {temperature: 0, max_tokens: 200}."
     )
-    budget: int = Field(1000, ge=1, description="Requests a night, retries included; what is newest is asked first.")
+    budget: int = Field(
+        1000, ge=1, description="Requests a night, retries included: for items before users, the newest first."
+    )
     concurrency: int = Field(4, ge=1, le=64, description="Requests at once.")
     timeout: float = Field(30.0, gt=0, description="Seconds until a request counts as failed.")
     retries: int = Field(2, ge=0, description="How often a text is sent again after 429, 5xx, or no answer.")
@@ -39,7 +41,7 @@ class Rewrite(Node):
         1.0, ge=0, description="Seconds before the first retry, doubled with each; Retry-After may make it longer."
     )
     failures: int = Field(5, ge=1, description="Texts without an answer in a row after which the night stops asking.")
-    minutes: float = Field(30.0, gt=0, description="After so long the night stops asking.")
+    minutes: float = Field(30.0, gt=0, description="After so much time of asking the night stops it.")
     most_characters: int = Field(2000, ge=1, description="A longer answer is none.")
 
     @field_validator("url")

@@ -36,16 +36,16 @@ class Asking:
         self.stopped: str | None = None
         self.failed: str | None = None
         self._in_a_row, self._alone_until = 0, 0.0
-        self._end = time.monotonic() + 60.0 * settings.minutes
+        self._left = 60.0 * settings.minutes
         self._lock, self._over = Lock(), Event()
 
     def answers(self, instruction: str, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
         """Yield texts with their answers, as they come; texts that get none are left out.
 
-        It ends when the night's end of asking comes, whatever the endpoint does: threads that still wait for a socket
+        It ends when the minutes of asking are over, whatever the endpoint does: threads that still wait for a socket
         then are left to themselves, and end with the process.
         """
-        self.failed = None
+        self.failed, begun = None, time.monotonic()
         waiting: SimpleQueue[str] = SimpleQueue()
         told: Told = SimpleQueue()
         for text in texts:
@@ -54,12 +54,13 @@ class Asking:
             Thread(target=self._work, args=(instruction, waiting, told), daemon=True).start()
         try:
             for _ in texts:
-                text, answer = told.get(timeout=max(self._end - time.monotonic(), 0.0))
+                text, answer = told.get(timeout=max(begun + self._left - time.monotonic(), 0.0))
                 if answer is not None:
                     yield text, answer
         except Empty:
             self._stop(f"its {self.settings.minutes:g} minutes are over")
         finally:
+            self._left -= time.monotonic() - begun  # what else the night does meanwhile takes nothing of them
             _emptied(waiting)
 
     def _work(self, instruction: str, waiting: SimpleQueue[str], told: Told) -> None:
