@@ -21,7 +21,7 @@ from tests.bench.rounds import Contender, Work
 from landbridge.config import load as load_config
 from landbridge.config.text import Encode
 from landbridge.encode.encoder import Encoder, find, load
-from landbridge.encode.step import encoded
+from landbridge.encode.vectors import encoded
 from landbridge.session import start
 
 _TITLES = 36_298
@@ -42,7 +42,7 @@ def works(scale: float, folder: Path) -> Sequence[Work]:
     frame.count()
 
     def on_spark() -> None:
-        encoded(frame, len(texts), settings, source).write.format("noop").mode("overwrite").save()
+        encoded(frame, "item_id", len(texts), settings, source).write.format("noop").mode("overwrite").save()
 
     ordered = sorted(texts.to_pylist(), key=len)
     tokens = [_tokens(encoder, part) for part in _batches(ordered, settings.batch)]

@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
-import pytest
-from tests.logs import Shop, day, line
+from tests.encode.titles import ON, TITLES, expected, vectors, write
+from tests.logs import day
 
 from landbridge.clean.step import CLEAN
-from landbridge.config.text import Encode
-from landbridge.encode.encoder import find, load
+from landbridge.encode.encoder import find
 from landbridge.encode.step import ENCODE
 from landbridge.featurize.step import FEATURIZE
 from landbridge.feed.vectors import vectors_of
 from landbridge.feed.vocabulary import Vocabulary
-
-TITLES = {"10000": "blue kettle", "10001": "red mug", "10002": "чайник"}
-ON = "encode={text: title}"
-
-
-def write(shop, number, titles):
-    shop.write(day(number), [line(day(number), item, title=title, minute=n) for n, (item, title) in enumerate(titles)])
-
-
-def vectors(shop):
-    return {row["item_id"]: np.array(row["vector"], "f4") for row in shop.rows("item_vectors")}
-
-
-def expected(title, pooling="encode.pooling=mean"):
-    settings = Encode(text="title", pooling=pooling.rpartition("=")[2])
-    return load(find(settings), settings).encode([title.title()])[0]
-
-
-@pytest.fixture(scope="module")
-def texts(spark, tmp_path_factory):
-    """A shop whose titles are encoded; not to be written."""
-    shop = Shop(tmp_path_factory.mktemp("texts"), spark, (ON,))
-    write(shop, 0, TITLES.items())
-    shop.run(day(0), CLEAN, ENCODE)
-    return shop
-
-
-@pytest.fixture
-def encoded(texts, spark, tmp_path):
-    """A copy of it."""
-    shutil.copytree(texts.logs, tmp_path / "logs")
-    shutil.copytree(texts.config.root, tmp_path / "var")
-    return Shop(tmp_path, spark, (ON,))
 
 
 def test_every_item_has_the_vector_of_its_text(encoded):
@@ -91,7 +55,7 @@ def test_vectors_of_two_settings_stand_side_by_side(encoded):
 def test_without_the_model_the_night_goes_on_and_says_so(encoded):
     before = vectors(encoded)
     outcome = encoded.with_config(ON, "encode.model=package:nobody_has_this").run(day(0), ENCODE)
-    assert "nobody_has_this cannot be imported" in outcome.notes["left_out"]
+    assert "nobody_has_this cannot be imported" in outcome.notes["left_out"][0]
     assert "no texts are encoded" in encoded.said[-1]
     assert set(vectors(encoded)) == set(before)
 

@@ -128,6 +128,7 @@ def _notes(ds: dt.date) -> dict[str, dict[str, object]]:
             "rules": {"no_customer": 150, "title_missing": 9},
             "missing": ["2011-02-02"],
         },
+        "encode": {"left_out": ["2 of 3 texts of items are rewritten"]},
         "evaluate": {"routes": routes},
         "recommend": {"users": {}, "short": {"Germany": 3}},
     }
@@ -200,6 +201,7 @@ def test_the_page_says_what_is_published_and_why(night: Night) -> None:
         "models:/online_retail/7",
         "NDCG@10",
         "2011-02-02",
+        "2 of 3 texts of items are rewritten",
         "3 lists hold fewer than 5 items",
         "no_customer",
         "Title Of 2",

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 from landbridge.config.schema import Config
 from landbridge.errors import ConfigError
 
-_SECRET = frozenset({"key", "storage"})
-"""Keys whose values are secrets; no message shows them."""
+_SECRET = frozenset({"key", "key_variable", "storage", "url"})
+"""Keys whose values are secrets, or are where one is put by mistake; no message shows them."""
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 

@@ -89,6 +89,8 @@ class Config(Node):
             )
         if self.contenders.text is not None and self.encode is None:
             raise ValueError("contenders.text compares encoded texts, so there must be a section encode: add it")
+        if self.pointwise is not None and self.encode is not None and self.encode.users is not None:
+            raise ValueError("encode.users reads what users had, which a pointwise task does not keep: leave it out")
         if self.guard.k not in self.evaluate.k:
             raise ValueError(f"guard.k {self.guard.k} is not among evaluate.k {self.evaluate.k}")
         if self.recommend.pool < self.recommend.k:

@@ -7,6 +7,15 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from landbridge.config.node import Node, Sql
+from landbridge.config.rewrite import Rewrite
+
+
+class Users(Node):
+    """A user's text: what his last items are called, over all scenarios. Left out, users have none."""
+
+    last: int = Field(
+        8, ge=1, description="Items, each once, the newest first; what is longer than encode.most_tokens is cut."
+    )
 
 
 class Encode(Node):
@@ -30,6 +39,8 @@ class Encode(Node):
     batch: int = Field(128, ge=1, description="Texts that are encoded at once, of about the same length.")
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where the executor sees one.")
+    users: Users | None = Field(None, description="Users have texts too, which become vectors beside those of items.")
+    rewrite: Rewrite | None = Field(None, description="A chat model writes texts anew before they are encoded.")
 
     @model_validator(mode="after")
     def _is_pinned(self) -> Encode:
@@ -38,6 +49,12 @@ class Encode(Node):
                 f"encode.model {self.model} is a name of the hub, where it may be another model tomorrow: "
                 "name the commit in encode.revision, or a folder in encode.model"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rewrites_what_there_is(self) -> Encode:
+        if self.rewrite is not None and self.rewrite.users is not None and self.users is None:
+            raise ValueError("encode.rewrite.users rewrites the texts of users, and users have none: add encode.users")
         return self
 
     @property

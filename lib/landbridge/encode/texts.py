@@ -15,7 +15,7 @@ _NOISE = r"[\p{Cc}\p{Cf}\p{Co}\p{Cs}\uFFFD]+"
 
 
 def texts_of(items: DataFrame, settings: Encode, ds: dt.date, where: str) -> DataFrame:
-    """Return item_id, text and text_hash (sha256) of every item that has a text on `ds`.
+    """Return item_id, text, text_hash (sha256) and since (when it became so) of every item that has a text on `ds`.
 
     Parameters
     ----------
@@ -26,10 +26,15 @@ def texts_of(items: DataFrame, settings: Encode, ds: dt.date, where: str) -> Dat
     """
     names = [name for name in items.columns if name not in ("item_id", "valid_from")]
     known = items.where(F.col("valid_from") <= F.lit(ds)).groupBy("item_id")
-    latest = known.agg(F.max_by(F.struct(*names), "valid_from").alias("as_of")).select("item_id", "as_of.*")
-    text = cleaned(expression(latest, settings.text, f"{where}: encode.text").cast("string"), settings.most_characters)
-    found = latest.select("item_id", text.alias("text")).where(F.col("text") != "")
-    return found.withColumn("text_hash", F.sha2("text", 256))
+    latest = known.agg(F.max_by(F.struct(*names), "valid_from").alias("as_of"), F.max("valid_from").alias("__since"))
+    rows = latest.select("item_id", "__since", "as_of.*")
+    text = cleaned(expression(rows, settings.text, f"{where}: encode.text").cast("string"), settings.most_characters)
+    return hashed(rows.select("item_id", text.alias("text"), F.col("__since").alias("since")))
+
+
+def hashed(texts: DataFrame) -> DataFrame:
+    """Return the texts that say something, with their hash: first who it is about, then text, since and text_hash."""
+    return texts.where(F.col("text") != "").withColumn("text_hash", F.sha2("text", 256))
 
 
 def cleaned(text: Column, most: int) -> Column:

@@ -19,9 +19,11 @@ from landbridge.lake.tables import (
     QUARANTINE,
     RECOMMENDATIONS,
     RECOMMENDED,
+    REWRITES,
     SCORES,
     STATISTICS,
     SUBJECTS,
+    USER_VECTORS,
     VOCABULARY,
 )
 
@@ -43,6 +45,8 @@ def contracts(config: Config) -> dict[str, Contract]:
             STATISTICS,
             ITEM_VECTORS,
             ASSOCIATIONS,
+            USER_VECTORS,
+            REWRITES,
             _examples(config),
             _histories(config),
             _user_state(config),

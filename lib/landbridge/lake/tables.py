@@ -83,6 +83,33 @@ ASSOCIATIONS = Contract(
     constraints={"is_of_two": "item_id != other_id"},
 )
 
+USER_VECTORS = Contract(
+    "user_vectors",
+    "The same of a user's text, which names his last items; in the space of the items of the same revision.",
+    {
+        "user_id": required("string", "Who."),
+        "encoder": required("string", "The model, as configured."),
+        "revision": required("string", "Of weights and settings."),
+        "text_hash": required("string", "SHA-256 of the text that was encoded."),
+        "vector": required("array<float>", "The vector."),
+        "ds": required("date", "The night on which it was encoded: of what the user did up to then."),
+    },
+    key=("user_id", "encoder", "revision"),
+)
+
+REWRITES = Contract(
+    "rewrites",
+    "What a chat model made of texts; a text is asked about once.",
+    {
+        "text_hash": required("string", "SHA-256 of the text that was asked about."),
+        "revision": required("string", "Of model, instruction and parameters: to another it is another answer."),
+        "model": required("string", "The model, as configured."),
+        "answer": required("string", "What it made of the text."),
+        "ds": required("date", "The night that asked."),
+    },
+    key=("text_hash", "revision"),
+)
+
 METRICS = Contract(
     "metrics",
     "How each contender did, with intervals that resample users.",

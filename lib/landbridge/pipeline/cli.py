@@ -175,15 +175,18 @@ def rollback(place: Place, version: str, scenario: str | None, wait: float) -> N
 @placed
 @click.argument("user")
 @click.option("--ds", type=DAY, help="The day of the lists or scores; the newest when left out.")
-def show(place: Place, user: str, ds: dt.date | None) -> None:
+@click.option("--alike", type=click.IntRange(0), default=0, help="Also so many users whose last items mean the same.")
+def show(place: Place, user: str, ds: dt.date | None, alike: int) -> None:
     """Print a user's history, candidates and list; of a pointwise task the answers and tonight's scores.
 
     \b
     landbridge show 12583
+    landbridge show 12583 --alike 5            with encode.users in the configuration
     landbridge show __new__ --ds 2011-11-30
     """
     config = place.load()
     with _screen(config, config.folder / "logs" / "show.log") as console:
+        from landbridge.report.alike import alike_table
         from landbridge.report.point_show import show_points
         from landbridge.report.show import show as show_user
 
@@ -191,6 +194,8 @@ def show(place: Place, user: str, ds: dt.date | None) -> None:
         night = night_of(config, ds, _say(console))
         lists = config.pointwise is None
         console.print(show_user(night.lake, night.models, user, ds) if lists else show_points(night.lake, user, ds))
+        if alike:
+            console.print(alike_table(night.lake, user, ds, alike))
 
 
 @cli.command()

@@ -120,7 +120,8 @@ def remarks(facts: Facts) -> list[str]:
         for missing in [facts.notes("clean").get("missing")]
         if missing
     ]
-    found += [str(text) for step in ("pretrain", "finetune") for text in facts.notes(step).get("left_out", [])]
+    steps = ("encode", "pretrain", "finetune")
+    found += [str(text) for step in steps for text in facts.notes(step).get("left_out", [])]
     found += [
         f"{scenario}: {short} lists hold fewer than {facts.config.recommend.k} items: the catalogue "
         "has no more that these users lack."
