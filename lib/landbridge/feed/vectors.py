@@ -34,7 +34,7 @@ class Vectors:
     @classmethod
     def read(cls, lake: Lake, vocabulary: Vocabulary, encoder: str) -> Self | None:
         """Read those of the revision that ran last, of items that have an id; None where there are none."""
-        revision = _revision(lake)
+        revision = revision_of(lake)
         if revision is None or not lake.exists("item_vectors"):
             return None
         wanted = (pc.field("encoder") == encoder) & (pc.field("revision") == revision)
@@ -56,8 +56,8 @@ def vectors_of(lake: Lake, vocabulary: Vocabulary, config: Config) -> Vectors | 
     return Vectors.read(lake, vocabulary, config.encode.model)
 
 
-def _revision(lake: Lake) -> str | None:
-    """What the newest run of `encode` says it wrote or found."""
+def revision_of(lake: Lake) -> str | None:
+    """Return what the newest run of `encode` says it wrote or found, None where there was none."""
     if not lake.exists("ledger"):
         return None
     rows = lake.read("ledger", columns=["ds", "generation", "notes"], where=pc.field("step") == "encode").to_pylist()
