@@ -248,3 +248,11 @@ def test_an_empty_mapping_empties_a_section_and_others_are_merged():
     assert merged["popularity"] == 0.5
     assert len(merged) > 1
     assert load(retail, "local", ["contenders.blend.across={}"]).contenders.blend.across == {}
+
+
+def test_networks_that_read_vectors_need_an_encoder(tmp_path: Path, tree: dict[str, Any]) -> None:
+    conf = written(tmp_path, tree)
+    for network in ("retriever", "ranker"):
+        assert "there must be a section encode" in refused(conf, "local", f"{network}.vectors={{}}")
+        assert load(conf, "local", [f"{network}.vectors={{}}", "encode={text: title}"]).networks_read_vectors
+    assert not load(conf, "local", ["encode={text: title}"]).networks_read_vectors

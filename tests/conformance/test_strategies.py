@@ -1,19 +1,26 @@
-"""What every strategy keeps: one suite."""
+"""What every strategy keeps: one suite, for networks that read ids alone and for such that read vectors too."""
 
 import numpy as np
 import pytest
 import torch
 
 from landbridge.errors import TrainError
+from landbridge.feed.whitening import Whitening
 from landbridge.models.histories import Histories
 from landbridge.models.networks import NAMES, Networks
-from landbridge.models.sizes import Sizes
+from landbridge.models.sizes import Adapting, Sizes
+from landbridge.models.whitened import Whitened
 from landbridge.transfer import STRATEGIES, Crossing, strategy_of
 
-SIZES = Sizes(
+IDS = Sizes(
     items=30, scenarios=5, types=2, user_features=2, item_features=6, dim=8, layers=1, heads=2, dropout=0.0,
     rank_dim=8, rank_hidden=(8,), rank_recent=3, rank_dropout=0.0,
 )  # fmt: skip
+TEXTS = Sizes(**{**vars(IDS), "vectors": Adapting(4, 2, 0.0), "rank_vectors": Adapting(3, 2, 0.0)})
+VECTORS = Whitened(
+    Whitening(np.zeros(6, np.float32), np.eye(6, 4, dtype=np.float32)),
+    torch.nn.functional.pad(torch.randn(29, 4, generator=torch.Generator().manual_seed(4)), (0, 0, 1, 0)).half(),
+)
 CROSSING = Crossing(source=1, target=3)
 
 
@@ -22,9 +29,21 @@ def strategy(request):
     return strategy_of(request.param)
 
 
+@pytest.fixture(params=[IDS, TEXTS], ids=["ids", "vectors"])
+def sizes(request):
+    return request.param
+
+
+def reading(networks):
+    """As the training job hands them on: with vectors where they read some, and ids that have been trained."""
+    networks.read(VECTORS)
+    networks.mark(torch.arange(networks.sizes.items) % 3 > 0)
+    return networks
+
+
 @pytest.fixture
-def source():
-    networks = Networks.new(SIZES, seed=1)
+def source(sizes):
+    networks = reading(Networks.new(sizes, seed=1))
     with torch.no_grad():
         for name in NAMES:
             for value in networks.network(name).parameters():
@@ -46,14 +65,14 @@ def test_the_name_is_the_published_one(strategy):
     assert strategy_of(strategy.name).name == strategy.name
 
 
-def test_the_start_is_the_same_every_time(strategy, source):
-    first, second = (strategy.start(source, SIZES, 7, CROSSING) for _ in range(2))
+def test_the_start_is_the_same_every_time(strategy, source, sizes):
+    first, second = (strategy.start(source, sizes, 7, CROSSING) for _ in range(2))
     assert same(weights(first), weights(second))
 
 
-def test_the_source_stays_as_it_is(strategy, source):
+def test_the_source_stays_as_it_is(strategy, source, sizes):
     before = weights(source)
-    started = strategy.start(source, SIZES, 7, CROSSING)
+    started = strategy.start(source, sizes, 7, CROSSING)
     with torch.no_grad():
         for name in NAMES:
             for value in started.network(name).parameters():
@@ -61,8 +80,8 @@ def test_the_source_stays_as_it_is(strategy, source):
     assert same(before, weights(source))
 
 
-def test_every_parameter_stands_in_exactly_one_group(strategy, source):
-    started = strategy.start(source, SIZES, 7, CROSSING)
+def test_every_parameter_stands_in_exactly_one_group(strategy, source, sizes):
+    started = strategy.start(source, sizes, 7, CROSSING)
     for name in NAMES:
         network = started.network(name)
         listed = [id(value) for group in strategy.groups(network, 0.01) for value in group["params"]]
@@ -71,45 +90,45 @@ def test_every_parameter_stands_in_exactly_one_group(strategy, source):
         assert all(0 < group["lr"] <= 0.01 for group in strategy.groups(network, 0.01))
 
 
-def test_the_vocabulary_may_have_grown(strategy, source):
-    larger = Sizes(**{**vars(SIZES), "items": 44})
+def test_the_vocabulary_may_have_grown(strategy, source, sizes):
+    larger = Sizes(**{**vars(sizes), "items": 44})
     assert strategy.start(source, larger, 7, CROSSING).sizes == larger
 
 
-def test_only_what_begins_from_the_source_depends_on_it(strategy, source):
-    other = Networks.new(SIZES, seed=2)
-    first, second = (strategy.start(networks, SIZES, 7, CROSSING) for networks in (source, other))
+def test_only_what_begins_from_the_source_depends_on_it(strategy, source, sizes):
+    other = Networks.new(sizes, seed=2)
+    first, second = (strategy.start(networks, sizes, 7, CROSSING) for networks in (source, other))
     assert same(weights(first), weights(second)) is not strategy.from_source
 
 
-def test_what_begins_from_the_source_needs_it(strategy):
+def test_what_begins_from_the_source_needs_it(strategy, sizes):
     if strategy.from_source:
         with pytest.raises(TrainError, match="pretrain"):
-            strategy.start(None, SIZES, 7, CROSSING)
+            strategy.start(None, sizes, 7, CROSSING)
     else:
-        assert strategy.start(None, SIZES, 7, CROSSING).sizes == SIZES
+        assert strategy.start(None, sizes, 7, CROSSING).sizes == sizes
 
 
-def test_saved_and_loaded_is_the_same(strategy, source, tmp_path):
-    started = strategy.start(source, SIZES, 7, CROSSING)
+def test_saved_and_loaded_is_the_same(strategy, source, tmp_path, sizes):
+    started = strategy.start(source, sizes, 7, CROSSING)
     started.save(tmp_path)
     loaded = Networks.load(tmp_path)
     assert loaded.form == started.form
     assert same(weights(started), weights(loaded))
 
 
-def test_a_copy_of_grown_vocabularies_keeps_what_was_learned(strategy, source):
-    started = strategy.start(source, SIZES, 7, CROSSING)
-    grown = started.copy(Sizes(**{**vars(SIZES), "items": 44}), 7)
+def test_a_copy_of_grown_vocabularies_keeps_what_was_learned(strategy, source, sizes):
+    started = strategy.start(source, sizes, 7, CROSSING)
+    grown = started.copy(Sizes(**{**vars(sizes), "items": 44}), 7)
     for name, value in weights(started).items():
         assert torch.equal(weights(grown)[name][: len(value)] if value.dim() else weights(grown)[name], value)
 
 
-def test_continued_networks_read_the_newest_source(strategy, source):
-    newest = Networks.new(SIZES, seed=3)
-    started = strategy.start(source, SIZES, 7, CROSSING)
-    renewed = strategy.renewed(started, newest, SIZES, 7, CROSSING)
-    before, after = logits(strategy.start(source, SIZES, 7, CROSSING)), logits(renewed)
+def test_continued_networks_read_the_newest_source(strategy, source, sizes):
+    newest = Networks.new(sizes, seed=3)
+    started = strategy.start(source, sizes, 7, CROSSING)
+    renewed = strategy.renewed(started, newest, sizes, 7, CROSSING)
+    before, after = logits(strategy.start(source, sizes, 7, CROSSING)), logits(renewed)
     # side begins by adding nothing of the source
     assert bool((before != after).any()) is (strategy.name in ("zero_shot", "fusion"))
 
@@ -122,11 +141,11 @@ def logits(networks):
     )  # fmt: skip
     items = torch.tensor([[1, 2, 9], [5, 6, 7]])
     with torch.no_grad():
-        return networks.ranker.eval()(histories, torch.arange(2), items, torch.ones(2, 3, 6)).numpy()
+        return reading(networks).ranker.eval()(histories, torch.arange(2), items, torch.ones(2, 3, 6)).numpy()
 
 
-def test_every_learned_parameter_gets_gradient_and_no_other(strategy, source):
-    started = strategy.start(source, SIZES, 7, CROSSING)
+def test_every_learned_parameter_gets_gradient_and_no_other(strategy, source, sizes):
+    started = reading(strategy.start(source, sizes, 7, CROSSING))
     with torch.no_grad():
         for name in NAMES:
             for key, value in started.network(name).named_parameters():
@@ -149,17 +168,17 @@ def test_every_learned_parameter_gets_gradient_and_no_other(strategy, source):
                 assert value.grad is None, key
 
 
-def test_an_adapter_changes_nothing_at_the_start(source):
-    plain = strategy_of("fine_tune").start(source, SIZES, 7, CROSSING)
-    assert (logits(strategy_of("low_rank").start(source, SIZES, 7, CROSSING)) == logits(plain)).all()
+def test_an_adapter_changes_nothing_at_the_start(source, sizes):
+    plain = strategy_of("fine_tune").start(source, sizes, 7, CROSSING)
+    assert (logits(strategy_of("low_rank").start(source, sizes, 7, CROSSING)) == logits(plain)).all()
 
 
-def test_side_adds_nothing_at_the_start(source):
-    assert (logits(strategy_of("side").start(source, SIZES, 7, CROSSING)) == logits(Networks.new(SIZES, 7))).all()
+def test_side_adds_nothing_at_the_start(source, sizes):
+    assert (logits(strategy_of("side").start(source, sizes, 7, CROSSING)) == logits(Networks.new(sizes, 7))).all()
 
 
-def test_fine_tuning_takes_the_target_for_the_source(source):
-    started = strategy_of("fine_tune").start(source, SIZES, 7, CROSSING)
+def test_fine_tuning_takes_the_target_for_the_source(source, sizes):
+    started = strategy_of("fine_tune").start(source, sizes, 7, CROSSING)
     asked = started.retriever.encoder.asked.table.weight
     assert torch.equal(asked[3], source.retriever.encoder.asked.table.weight[1])
     assert torch.equal(started.retriever.item.table.weight, source.retriever.item.table.weight)

@@ -11,9 +11,10 @@ from tests.boards import BIG, SMALL, UNTIL, catalogue_of, config_of, had_of, int
 from landbridge.config.science import Text as Settings
 from landbridge.contenders.base import ALL, View
 from landbridge.contenders.folder import load_fitted, save_fitted
-from landbridge.contenders.text import Text, whitening
+from landbridge.contenders.text import Text
 from landbridge.errors import ConfigError
 from landbridge.feed.vectors import Vectors
+from landbridge.feed.whitening import whitening
 
 ITEMS, WIDTH = 40, 4
 

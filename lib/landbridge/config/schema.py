@@ -91,6 +91,10 @@ class Config(Node):
             raise ValueError("contenders.text compares encoded texts, so there must be a section encode: add it")
         if self.pointwise is not None and self.encode is not None and self.encode.users is not None:
             raise ValueError("encode.users reads what users had, which a pointwise task does not keep: leave it out")
+        if self.networks_read_vectors and self.encode is None:
+            raise ValueError(
+                "retriever.vectors and ranker.vectors read encoded texts, so there must be a section encode: add it"
+            )
         if self.guard.k not in self.evaluate.k:
             raise ValueError(f"guard.k {self.guard.k} is not among evaluate.k {self.evaluate.k}")
         if self.recommend.pool < self.recommend.k:
@@ -126,6 +130,11 @@ class Config(Node):
             lists=self.pointwise is None,
         )
         return self
+
+    @property
+    def networks_read_vectors(self) -> bool:
+        """Whether a network reads the items' vectors."""
+        return self.retriever.vectors is not None or self.ranker.vectors is not None
 
     @property
     def folder(self) -> Path:

@@ -10,6 +10,7 @@ from landbridge.config.associations import KindWeights
 from landbridge.config.histories import EncoderName, Reading, check_heads
 from landbridge.config.node import Name, Node, Share, Sql
 from landbridge.config.pools import Blend, Trend
+from landbridge.config.text import Adaptor
 
 
 class Running(Node):
@@ -78,6 +79,9 @@ class Network(Node):
     learning_rate: float = Field(0.001, gt=0)
     epochs: int = Field(4, ge=1)
     batch: int = Field(2048, ge=1, description="Examples a step, over all ranks.")
+    vectors: Adaptor | None = Field(
+        None, description="The items' vectors of the section encode are read too; by their ids alone when left out."
+    )
 
 
 class Retriever(Reading, Network):

@@ -1,4 +1,4 @@
-"""The large model that makes items comparable: which texts it reads, and how."""
+"""The large model that makes items comparable: which texts it reads, how, and how networks read its vectors."""
 
 from __future__ import annotations
 
@@ -61,3 +61,15 @@ class Encode(Node):
     def is_of_hub(self) -> bool:
         """Whether the model is fetched from the hub: neither a package nor a path."""
         return not self.model.startswith(("package:", "/", ".", "~"))
+
+
+class Adaptor(Node):
+    """How a network takes in the items' vectors: whitened, through experts, added to the embedding of the id."""
+
+    width: int = Field(
+        128, ge=2, description="Directions of the whitened vectors that are kept, those that differ most first."
+    )
+    experts: int = Field(4, ge=1, description="Linear maps that a gate mixes, item by item (UniSRec).")
+    id_dropout: float = Field(
+        0.2, ge=0, lt=1, description="Share of the items that a step of training knows by their vectors alone."
+    )

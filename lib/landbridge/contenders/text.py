@@ -1,7 +1,6 @@
 """Text: the items whose texts mean what the texts of the user's items mean, as a large pretrained encoder reads them.
 
-Encoders give vectors that all point about the same way, so that their cosines tell little; whitened they tell more (Su
-et al. 2021, "Whitening sentence representations"). It needs nobody to have had the item that it scores.
+The vectors are whitened (`feed.whitening`) and compared by cosine. It needs nobody to have had the item that it scores.
 """
 
 from __future__ import annotations
@@ -19,9 +18,7 @@ from landbridge.contenders.base import AloneOrAcross, Fitted, View
 from landbridge.contenders.weights import evidence, past_of, positions
 from landbridge.feed.states import Catalogue, States
 from landbridge.feed.vectors import Vectors
-
-_LEAST = 1e-3
-"""Directions in which training items vary by less than this share of the most are not stretched further."""
+from landbridge.feed.whitening import whitening
 
 
 @dataclass(frozen=True)
@@ -52,23 +49,6 @@ def whitened(vectors: Vectors, seen: NDArray[np.int32]) -> NDArray[np.float32]:
     white_MD = (vectors.vector_MD - mean_D) @ turn_DD
     white_MD /= np.maximum(np.linalg.norm(white_MD, axis=1, keepdims=True), 1e-12)
     return white_MD.astype(np.float32, copy=False)
-
-
-def whitening(vector_MD: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mean D and the matrix DD that give these vectors no mean, and about the same spread everywhere.
-
-    The covariance is shrunk towards a sphere as far as few vectors tell little of it (Ledoit and Wolf 2004): else
-    directions that none of them has would be stretched most.
-    """
-    from sklearn.covariance import ledoit_wolf
-
-    width = vector_MD.shape[1]
-    if len(vector_MD) < 2:
-        return np.zeros(width, np.float32), np.eye(width, dtype=np.float32)
-    covariance_DD, _ = ledoit_wolf(vector_MD.astype(np.float64))
-    value_D, direction_DD = np.linalg.eigh(covariance_DD)
-    spread_D = np.sqrt(np.maximum(value_D, 0.0) + _LEAST * max(float(value_D.max()), 1e-12))
-    return vector_MD.mean(axis=0), (direction_DD / spread_D).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,11 @@ class Assembler:
         """Return scaled features [..., G] of item ids in scenario ids, out of days strictly before `day`."""
         return scaled(self.items.features(items, scenario, day), self.item_mean_G, self.item_scale_G)
 
+    def none_features(self) -> NDArray[np.float32]:
+        """Return the scaled features G of an item without any event."""
+        half = np.array([0.0] * len(self.items.windows) + [np.nan] * len(self.items.names), np.float32)
+        return scaled(np.tile(half, 2), self.item_mean_G, self.item_scale_G)
+
     def catalogue(self, scenario: str, items: NDArray[np.int32], day: Day) -> Catalogue:
         """Return items (ids, any order) of a scenario with their features as of the start of `day`."""
         where = self.vocabulary.id("scenario", scenario)

@@ -28,6 +28,8 @@ __all__ = ["SHARDS", "Shards", "Store"]
 _KEEP = 8
 """Stores kept in the cache; those used longest ago go first."""
 _FORMAT = 3
+_READ = 1 << 14
+"""Histories that are looked at together."""
 _DIVISORS = ", ".join(str(n) for n in range(1, SHARDS + 1) if SHARDS % n == 0)
 
 
@@ -135,6 +137,20 @@ class Shards:
     def total(self) -> int:
         """The number of examples over all ranks."""
         return sum(self.counts)
+
+    def items(self, own_only: bool) -> NDArray[np.bool_]:
+        """Return whether each item id is in an owned example or in its history (of the scenario alone), shape I."""
+        arrays = self.store.arrays
+        met_I = np.zeros(self.store.assembler.vocabulary.size("item_id"), np.bool_)
+        inside_H = np.zeros(len(arrays["h.day"]), np.bool_)
+        for rows in self.histories.values():
+            inside_H[rows] = True
+            for start in range(0, len(rows), _READ):
+                some = rows[start : start + _READ]
+                item_BL, where_BL = arrays["h.item_BL"][some], arrays["h.scenario_BL"][some]
+                met_I[item_BL[where_BL == self.scenario] if own_only else item_BL] = True
+        met_I[arrays["e.item"][inside_H[arrays["e.history"]]]] = True
+        return met_I
 
 
 def owned_shards(rank: int, world: int) -> tuple[int, ...]:

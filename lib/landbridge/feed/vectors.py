@@ -62,7 +62,7 @@ def _read_by_contenders(config: Config) -> bool:
 
 
 def revision_of(lake: Lake) -> str | None:
-    """What the newest run of `encode` says it wrote or found."""
+    """Return what the newest run of `encode` says it wrote or found, None where there was none."""
     if not lake.exists("ledger"):
         return None
     rows = lake.read("ledger", columns=["ds", "generation", "notes"], where=pc.field("step") == "encode").to_pylist()

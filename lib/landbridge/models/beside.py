@@ -69,11 +69,11 @@ class RetrieverBeside(Retriever):
             given_HD = self.source.encoded(histories)
         return torch.as_tensor(self.user_gate(super().encoded(histories, noise), given_HD))
 
-    def embedded(self, item: Tensor) -> Tensor:
+    def embedded(self, item: Tensor, noise: Noise | None = None) -> Tensor:
         """Return what is learned of items alone, [..., W]; the bias is the target's."""
         with torch.no_grad():
             given = self.source.item(item)
-        return torch.cat([self.item_gate(self.item(item), given), self.bias(item)], dim=-1)
+        return torch.cat([self.item_gate(self.item(item, noise), given), self.biased(item, noise)], dim=-1)
 
 
 class RankerBeside(Ranker):

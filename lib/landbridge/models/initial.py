@@ -68,10 +68,15 @@ def is_table(name: str) -> bool:
     return name.endswith("table.weight")
 
 
+def is_by_id(name: str) -> bool:
+    """Whether a part of the state has a row an id: a table, or what is noted of each id (`Items.seen`)."""
+    return is_table(name) or name.endswith(".seen")
+
+
 def grown(module: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights that fit the module: tables with fewer rows get the module's own initial rows appended."""
+    """Return weights that fit the module: what has fewer ids gets the module's own initial rows appended."""
     own = module.state_dict()
     return {
-        name: torch.cat([value, own[name][len(value) :]]) if is_table(name) and len(value) < len(own[name]) else value
+        name: torch.cat([value, own[name][len(value) :]]) if is_by_id(name) and len(value) < len(own[name]) else value
         for name, value in weights.items()
     }

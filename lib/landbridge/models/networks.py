@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from landbridge.errors import TrainError
 from landbridge.models.beside import GATES, RankerBeside, RetrieverBeside
 from landbridge.models.initial import grown, initialise
+from landbridge.models.items import Items
 from landbridge.models.low_rank import adapt
 from landbridge.models.ranker import Ranker
 from landbridge.models.retriever import Retriever
 from landbridge.models.sizes import Sizes
+from landbridge.models.whitened import Whitened
 
 NAMES = ("retriever", "ranker")
 """The networks, in the order in which they are fitted."""
@@ -23,6 +25,7 @@ SPREAD = {"retriever": 0.1, "ranker": 0.3}
 """Standard deviation of fresh embeddings; the ranker multiplies them with each other."""
 PLAIN = "plain"
 LOW_RANK = "low_rank"
+_VECTORS = "vectors.safetensors"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,29 @@ class Networks:
     def network(self, name: str) -> nn.Module:
         """One of them by name."""
         return {"retriever": self.retriever, "ranker": self.ranker}[name]
+
+    @property
+    def vectors(self) -> Whitened | None:
+        """The items' vectors that they read, None where they have none."""
+        return next((items.vectors for items in self._readers() if items.vectors is not None), None)
+
+    def read(self, vectors: Whitened, none_G: Tensor | None = None) -> None:
+        """Let all their parts that read vectors read these, those of a source beside them too.
+
+        `none_G` are the features of an item without events, as the networks see them; left out, they stay.
+        """
+        for items in self._readers():
+            items.read(vectors, none_G)
+
+    def mark(self, trained_I: Tensor) -> None:
+        """Note the items whose ids a fit trains; a source beside them stays as it is."""
+        for items in (self.retriever.item, self.ranker.item):
+            if items.adaptor is not None:
+                items.mark(trained_I)
+
+    def _readers(self) -> list[Items]:
+        found = [module for name in NAMES for module in self.network(name).modules() if isinstance(module, Items)]
+        return [items for items in found if items.adaptor is not None]
 
     @classmethod
     def new(cls, sizes: Sizes, seed: int) -> Networks:
@@ -110,15 +136,21 @@ class Networks:
         for name in NAMES:
             network = networks.network(name)
             network.load_state_dict(grown(network, dict(self.network(name).state_dict())))
+        if self.vectors is not None:
+            networks.read(self.vectors)
         return networks
 
     def save(self, folder: Path) -> None:
-        """Write sizes.json, retriever.safetensors and ranker.safetensors into an existing folder."""
+        """Write sizes.json, retriever.safetensors and ranker.safetensors into an existing folder; where they read
+        vectors, these too, in half precision.
+        """
         tree = {"form": self.form, **self.sizes.to_json()}
         (folder / "sizes.json").write_text(json.dumps(tree, indent=1, sort_keys=True))
         for name in NAMES:
             weights = {key: value.detach().contiguous() for key, value in self.network(name).state_dict().items()}
             save_file(weights, folder / f"{name}.safetensors")
+        if self.vectors is not None:
+            self.vectors.save(folder / _VECTORS)
 
     @classmethod
     def load(cls, folder: Path) -> Networks:
@@ -127,6 +159,8 @@ class Networks:
         networks = cls.of_form(tree.pop("form", PLAIN), Sizes.from_json(tree), None)
         for name in NAMES:
             networks.network(name).load_state_dict(load_file(folder / f"{name}.safetensors"))
+        if (folder / _VECTORS).exists():
+            networks.read(Whitened.load(folder / _VECTORS))
         return networks
 
 

@@ -31,6 +31,12 @@ class Noise:
         kept = uniform(keys) >= rate
         return torch.from_numpy(kept.astype(np.float32) / np.float32(1.0 - rate))
 
+    def hides(self, place: str, ids: Tensor, rate: float) -> Tensor:
+        """Return whether each id is hidden, with probability `rate`: the same for all rows of the step."""
+        with np.errstate(over="ignore"):
+            keys = ids.numpy().astype(np.uint64) + salt("noise", self.seed, self.epoch, self.step, place)
+        return torch.from_numpy(uniform(keys) < rate)
+
 
 def drop(noise: Noise | None, value_HW: Tensor, place: str, rate: float) -> Tensor:
     """Apply dropout to rows, or nothing where there is no noise (evaluation)."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from landbridge.models.encoder import Table, Tokens
 from landbridge.models.encoders import encoder_of
 from landbridge.models.histories import Histories
+from landbridge.models.items import Items
 from landbridge.models.noise import Noise
 from landbridge.models.sizes import Sizes
 
@@ -26,7 +27,7 @@ class Ranker(nn.Module):
         super().__init__()
         self.sizes = sizes
         dim = sizes.rank_dim
-        self.item = Table(sizes.items, dim)
+        self.item = Items(sizes.items, dim, sizes.item_features, sizes.rank_vectors)
         self.tokens = Tokens(sizes, dim)
         self.scenario = Table(sizes.scenarios, dim)
         self.user_features = nn.Linear(sizes.user_features, dim)
@@ -43,34 +44,35 @@ class Ranker(nn.Module):
         self, histories: Histories, row_B: Tensor, item_BK: Tensor, feature_BKG: Tensor, noise: Noise | None = None
     ) -> Tensor:
         """Return logit_BK of candidates `item_BK` for the histories at `row_B`, with item features as of the moment."""
-        crossed_BKW, taste_BD = self._read(histories, row_B, item_BK)
-        hidden_BKW = self._deep(crossed_BKW, row_B, feature_BKG, noise)[-1]
+        crossed_BKW, taste_BD = self._read(histories, row_B, item_BK, noise)
+        hidden_BKW = self._deep(crossed_BKW, row_B, self._features(item_BK, feature_BKG, noise), noise)[-1]
         # Beside the deep part a plain product, which learns first (Cheng et al. 2016, wide and deep).
-        plain_BK = (self.item(item_BK) * taste_BD[:, None]).sum(-1)
+        plain_BK = (self.item(item_BK, noise) * taste_BD[:, None]).sum(-1)
         return torch.as_tensor(self.logit(hidden_BKW).squeeze(-1) + plain_BK)
 
     def layers(self, histories: Histories, row_B: Tensor, item_BK: Tensor, feature_BKG: Tensor) -> list[Tensor]:
         """Return the outputs BKW of all hidden layers."""
-        return self._deep(self._read(histories, row_B, item_BK)[0], row_B, feature_BKG, None)
+        crossed_BKW = self._read(histories, row_B, item_BK, None)[0]
+        return self._deep(crossed_BKW, row_B, self._features(item_BK, feature_BKG, None), None)
 
     def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
-        """Return long_HD, what the encoder makes of the histories; it has no dropout."""
-        return self._encode(histories)[2]
+        """Return long_HD, what the encoder makes of the histories; only ids of items are dropped."""
+        return self._encode(histories, noise)[2]
 
-    def _encode(self, histories: Histories) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _encode(self, histories: Histories, noise: Noise | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return asked_HD, who asks; event_HLD; and of the encoder long_HD and out_HLD, each event among the others."""
-        event_HLD = self.tokens(self.item(histories.item_HL), histories)
+        event_HLD = self.tokens(self.item(histories.item_HL, noise), histories)
         asked_HD = self.scenario(histories.scenario_H) + self.user_features(histories.user_HF)
         return asked_HD, event_HLD, *self.long_term(asked_HD, event_HLD, histories.present)
 
-    def _read(self, histories: Histories, row_B: Tensor, item_BK: Tensor) -> tuple[Tensor, Tensor]:
+    def _read(self, histories: Histories, row_B: Tensor, item_BK: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
         """Return what is known of the candidates, the user and their crossing, BKW, and the user's taste, BD."""
-        asked_HD, event_HLD, long_HD, out_HLD = self._encode(histories)
+        asked_HD, event_HLD, long_HD, out_HLD = self._encode(histories, noise)
         present_HL = histories.present
         recent = self.sizes.rank_recent
         # The candidate asks events that know their neighbours (Chen et al. 2019, BST); pooling leaves them as they are.
         key_HRD, recent_HRD = self.key(out_HLD[:, -recent:]), out_HLD[:, -recent:]
-        item_BKD = self.item(item_BK)
+        item_BKD = self.item(item_BK, noise)
         short_BKD = _attend(item_BKD, key_HRD[row_B], recent_HRD[row_B], present_HL[:, -recent:][row_B])
         long_BKD = long_HD[row_B][:, None].expand_as(item_BKD)
         asked_BKD = asked_HD[row_B][:, None].expand_as(item_BKD)
@@ -85,6 +87,12 @@ class Ranker(nn.Module):
         ]
         taste_HD = self.match(torch.cat([long_HD, event_HLD[:, -1], asked_HD], dim=1))
         return self.norm(torch.cat(crossed, dim=-1)), taste_HD[row_B]
+
+    def _features(self, item_BK: Tensor, feature_BKG: Tensor, noise: Noise | None) -> Tensor:
+        """Return features BKG; where vectors are read, those of an item that has its vector alone count as average."""
+        if self.item.adaptor is None:
+            return feature_BKG
+        return feature_BKG * self.item.featured(item_BK, feature_BKG, noise)[..., None]
 
     def _deep(self, hidden_BKW: Tensor, row_B: Tensor, feature_BKG: Tensor, noise: Noise | None) -> list[Tensor]:
         """Return the outputs of the hidden layers; `after_layer` may change each."""

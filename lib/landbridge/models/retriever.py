@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from landbridge.models.encoder import HistoryEncoder, Table
 from landbridge.models.histories import Histories
+from landbridge.models.items import Items
 from landbridge.models.noise import Noise
 from landbridge.models.sizes import Sizes
 
@@ -31,7 +32,7 @@ class Retriever(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.item = Table(sizes.items, sizes.dim)
+        self.item = Items(sizes.items, sizes.dim, sizes.item_features, sizes.vectors)
         self.bias = Table(sizes.items, 1)
         self.item_features = nn.Linear(sizes.item_features, sizes.dim + 1)
         self.encoder = HistoryEncoder(sizes, RECENT)
@@ -43,18 +44,28 @@ class Retriever(nn.Module):
 
     def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
         """Return user_HD, what the encoder makes of the histories."""
-        return torch.as_tensor(self.encoder(self.item(histories.item_HL), histories, noise))
+        return torch.as_tensor(self.encoder(self.item(histories.item_HL, noise), histories, noise))
 
-    def embedded(self, item: Tensor) -> Tensor:
+    def embedded(self, item: Tensor, noise: Noise | None = None) -> Tensor:
         """Return what is learned of items alone, [..., W]."""
-        return torch.cat([self.item(item), self.bias(item)], dim=-1)
+        return torch.cat([self.item(item, noise), self.biased(item, noise)], dim=-1)
 
-    def items(self, item_C: Tensor, feature_CG: Tensor) -> Tensor:
+    def biased(self, item: Tensor, noise: Noise | None) -> Tensor:
+        """Return the bias of items, [..., 1]; where vectors are read, one whose id does not count has none."""
+        bias = self.bias(item)
+        return torch.as_tensor(bias if self.item.adaptor is None else bias * self.item.counted(item, noise)[..., None])
+
+    def items(self, item_C: Tensor, feature_CG: Tensor, noise: Noise | None = None) -> Tensor:
         """Return item_CW of ids and of features as of the moment."""
-        return torch.as_tensor(self.embedded(item_C) + self.item_features(feature_CG))
+        if self.item.adaptor is not None:
+            feature_CG = feature_CG * self.item.featured(item_C, feature_CG, noise)[..., None]
+        return torch.as_tensor(self.embedded(item_C, noise) + self.item_features(feature_CG))
 
-    def scores(self, user_HW: Tensor, item_N: Tensor, feature_HNG: Tensor) -> Tensor:
+    def scores(self, user_HW: Tensor, item_N: Tensor, feature_HNG: Tensor, noise: Noise | None = None) -> Tensor:
         """Return score_HN of the same items for every user, with features as of each user's own moment."""
-        plain_HN = user_HW @ (self.embedded(item_N) + self.item_features.bias).T
+        plain_HN = user_HW @ (self.embedded(item_N, noise) + self.item_features.bias).T
         taste_HG = user_HW @ self.item_features.weight
-        return plain_HN + torch.einsum("hg,hng->hn", taste_HG, feature_HNG)
+        told_HN = torch.einsum("hg,hng->hn", taste_HG, feature_HNG)
+        if self.item.adaptor is not None:
+            told_HN = told_HN * self.item.featured(item_N, feature_HNG, noise)
+        return plain_HN + told_HN

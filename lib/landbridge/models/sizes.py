@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol, Self
 
 from landbridge.config.schema import Config
+from landbridge.config.text import Adaptor
 
 
 class Reads(Protocol):
@@ -45,6 +46,25 @@ class Reads(Protocol):
 
 
 @dataclass(frozen=True)
+class Adapting:
+    """How a network's adaptor of items' vectors is shaped, and the share of items whose ids a step hides.
+
+    `width` is that of the whitened vectors; at 0 there is no adaptor.
+    """
+
+    width: int = 0
+    experts: int = 0
+    id_dropout: float = 0.0
+
+    @classmethod
+    def of(cls, given: Adaptor | None, vector: int) -> Self:
+        """Return what is configured for vectors of a width, 0 where there are none."""
+        if given is None or vector == 0:
+            return cls()
+        return cls(min(given.width, vector), given.experts, given.id_dropout)
+
+
+@dataclass(frozen=True)
 class Sizes:
     """Shapes of the two networks. Every vocabulary size counts id 0, which is padding and the unknown."""
 
@@ -65,10 +85,24 @@ class Sizes:
     rank_encoder: str = "pooled"
     rank_layers: int = 1
     rank_heads: int = 2
+    vectors: Adapting = Adapting()
+    rank_vectors: Adapting = Adapting()
 
     @classmethod
-    def of(cls, config: Config, items: int, scenarios: int, types: int, user_features: int, item_features: int) -> Self:
-        """Return the sizes of a configuration's networks over vocabularies of these sizes."""
+    def of(
+        cls,
+        config: Config,
+        items: int,
+        scenarios: int,
+        types: int,
+        user_features: int,
+        item_features: int,
+        vector: int = 0,
+    ) -> Self:
+        """Return the sizes of a configuration's networks over vocabularies of these sizes.
+
+        `vector` is the width of the items' vectors; without them (0) a network reads none, whatever the configuration.
+        """
         retriever, ranker = config.retriever, config.ranker
         return cls(
             items,
@@ -88,6 +122,8 @@ class Sizes:
             ranker.encoder,
             ranker.layers,
             ranker.heads,
+            Adapting.of(retriever.vectors, vector),
+            Adapting.of(ranker.vectors, vector),
         )
 
     def grown(self, other: Sizes) -> Sizes:
@@ -114,4 +150,5 @@ class Sizes:
         given: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known
         }
+        given |= {key: Adapting(**value) for key, value in given.items() if isinstance(value, dict)}
         return cls(**given)

@@ -18,6 +18,7 @@ from landbridge.feed.assemble import Assembler
 from landbridge.feed.batches import Loader
 from landbridge.feed.negatives import Distribution
 from landbridge.feed.shards import Shards, Store
+from landbridge.feed.vector_file import VectorFile
 from landbridge.models.contrast import Contrast
 from landbridge.models.initial import salt
 from landbridge.models.networks import NAMES, Networks
@@ -29,6 +30,7 @@ from landbridge.train.loop import Loop, Loss, Place
 from landbridge.train.objectives import Objective, Ranking, Retrieving
 from landbridge.train.progress import Progress
 from landbridge.train.ranks import Ranks
+from landbridge.train.vectors import give_vectors, mark_trained
 from landbridge.train.watch import Watch
 from landbridge.transfer import Crossing, Strategy, strategy_of
 
@@ -44,6 +46,8 @@ class Bench:
     assembler: Assembler
     watch: Watch
     progress: Progress
+    vectors: VectorFile | None = None
+    """What the networks read beside ids."""
 
     def sizes(self) -> Sizes:
         """The sizes of tonight's networks."""
@@ -55,6 +59,7 @@ class Bench:
             size("event_type"),
             self.assembler.n_user_features,
             self.assembler.n_item_features,
+            0 if self.vectors is None else self.vectors.width,
         )
 
 
@@ -147,6 +152,9 @@ class Chain:
         if saved is not None:
             networks = saved["networks"]
             self._losses = losses_of(saved["losses"], self.unit.contender, self.unit.scope, stage.fit)
+        give_vectors(networks, self.bench.vectors, sources, self.bench.assembler, self.own_only)
+        if self.strategy.learns:
+            mark_trained(networks, sources, self.ranks, self.own_only)
         for name in NAMES[NAMES.index(saved["network"]) if saved else 0 :]:
             loop = self._loop(name, networks, sources, stage)
             resumed = saved if saved is not None and saved["network"] == name else None
@@ -228,6 +236,7 @@ class Chain:
             "fingerprint": job.fingerprint,
             "recipe": job.recipe,
             "crosses": self.strategy.crosses,
+            "vectors": None if self.bench.vectors is None else self.bench.vectors.revision,
         }
         save_fitted(NetworkFitted(networks, self.own_only), job.fit_folder(stage.fit, unit), meta)
 

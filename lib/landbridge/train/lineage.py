@@ -24,11 +24,22 @@ def recipe(config: Config) -> str:
         include={"name", "data", "features", "split", "transfer", "retriever", "ranker", "negatives", "seed"},
     )
     tree["data"].pop("pseudonyms")
+    for network in ("retriever", "ranker"):
+        if tree[network]["vectors"] is None:  # as before there were any: such fits go on
+            del tree[network]["vectors"]
+    if config.networks_read_vectors and config.encode is not None:
+        tree["texts"] = config.encode.text
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def predecessor(
-    models: Path, ds: dt.date, recipe: str, scope: str, contender: str, train_until: dt.date
+    models: Path,
+    ds: dt.date,
+    recipe: str,
+    scope: str,
+    contender: str,
+    train_until: dt.date,
+    vectors: str | None = None,
 ) -> tuple[Warm | None, str]:
     """Return the nearest earlier night's fit A that can be continued, or None, and why.
 
@@ -38,6 +49,8 @@ def predecessor(
         Tonight's folder; those of other nights lie beside it.
     train_until
         The last day of tonight's A: an earlier fit must not know more.
+    vectors
+        The revision of the items' vectors that tonight's networks read; None where they read none.
     """
     reason = "no earlier night has fitted it"
     for night in _earlier(models, ds):
@@ -50,6 +63,8 @@ def predecessor(
             continue
         if meta["recipe"] != recipe:
             reason = f"the configuration changed since {night.name}"
+        elif meta.get("vectors") != vectors:
+            reason = f"the vectors of items are of another encoder than those of {night.name}"
         elif dt.date.fromisoformat(meta["until"]) > train_until:
             reason = f"the fit of {night.name} knows days after {train_until}"
         elif meta["examples"] == 0 and not meta["continued"]:

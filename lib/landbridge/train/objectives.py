@@ -68,11 +68,12 @@ class Retrieving(Objective):
         drawn, logq = shared_negatives(self.loader.distribution, self.seed, epoch, batch.step, self.shared)
         whole = histories_of(batch.states)
         histories = some_viewed(whole, self.contrast.augment, self.seed, epoch)
-        user_HW = self.network.users(histories, Noise(whole.keys(), self.seed, epoch, batch.step))
+        noise = Noise(whole.keys(), self.seed, epoch, batch.step)
+        user_HW = self.network.users(histories, noise)
         row_B, item_B = torch.from_numpy(batch.pointer_B), torch.from_numpy(batch.item_B.astype(np.int64))
-        positive_BW = self.network.items(item_B, torch.from_numpy(batch.feature_BNG[:, 0]))
+        positive_BW = self.network.items(item_B, torch.from_numpy(batch.feature_BNG[:, 0]), noise)
         shared_N = torch.from_numpy(drawn.astype(np.int64))
-        score_HN = self.network.scores(user_HW, shared_N, self._as_of(batch, drawn))
+        score_HN = self.network.scores(user_HW, shared_N, self._as_of(batch, drawn), noise)
         # A rank without examples has one row of padding, of which the store knows nothing.
         blocked_HN = self.loader.had(batch, drawn) if len(batch.history_H) else np.zeros(score_HN.shape, np.bool_)
         loss_B = sampled_softmax(

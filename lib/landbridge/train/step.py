@@ -16,9 +16,11 @@ from landbridge.train.lineage import digest, recipe
 from landbridge.train.outcome import finished
 from landbridge.train.progress import Follower
 from landbridge.train.units import Planned, has_networks, source_units, target_units
+from landbridge.train.vectors import save_vectors
 from landbridge.train.watch import parent_here
 
 TABLES = ("examples", "histories", "vocabulary", "statistics")
+READS = (*TABLES, "item_vectors")
 SECTIONS = (
     "data.columns",
     "features",
@@ -37,6 +39,8 @@ SECTIONS = (
 def pretrain(night: Night) -> Outcome:
     """Fit the source's networks, A, B and C, by all ranks."""
     save_assembler(night)
+    if has_networks(night.config):
+        save_vectors(night)
     return _run(night, "pretrain", source_units(night))
 
 
@@ -107,10 +111,10 @@ def _before_pretrain(night: Night) -> Mapping[str, str]:
     return digest(night.models, night.ds)
 
 
-PRETRAIN = Step("pretrain", TABLES, (), SECTIONS, pretrain, _before_pretrain)
+PRETRAIN = Step("pretrain", READS, (), SECTIONS, pretrain, _before_pretrain)
 FINETUNE = Step(
     "finetune",
-    (*TABLES, "item_vectors"),
+    READS,
     (),
     (*SECTIONS, "contenders", "associations", "recommend.contenders"),
     finetune,

@@ -17,6 +17,7 @@ from landbridge.errors import ConfigError, DataError
 from landbridge.step import Night
 from landbridge.train.job import Unit, Warm
 from landbridge.train.lineage import predecessor, recipe
+from landbridge.train.vectors import revision
 from landbridge.transfer import TargetOnly, strategy_of
 
 STEP_COST = 2e-4
@@ -123,9 +124,9 @@ def _wanted(config: Config, examples: Mapping[str, int]) -> list[tuple[str, str,
 
 
 def _networks(night: Night, wanted: list[tuple[str, str, int, bool]]) -> Planned:
-    units, why, until = [], {}, days_of(night.config, night.ds).train_until
+    units, why, until, read = [], {}, days_of(night.config, night.ds).train_until, revision(night)
     for contender, scope, examples, split in wanted:
-        warm, reason = predecessor(night.models, night.ds, recipe(night.config), scope, contender, until)
+        warm, reason = predecessor(night.models, night.ds, recipe(night.config), scope, contender, until, read)
         unit = _with_done(night, Unit(contender, scope, True, split, _network(night, examples, warm), warm=warm))
         units.append(unit)
         why[unit.title] = reason
