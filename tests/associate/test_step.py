@@ -87,6 +87,7 @@ def of_contender(lake):
     return found
 
 
+@pytest.mark.system
 def test_the_table_of_the_last_day_is_what_the_contender_knows(lake, spark, tmp_path):
     outcome, said = run(lake, spark, tmp_path)
     rows = lake.read("associations").to_pylist()
@@ -105,6 +106,7 @@ def test_the_table_of_the_last_day_is_what_the_contender_knows(lake, spark, tmp_
     assert lake.fingerprint("associations") == "print"
 
 
+@pytest.mark.system
 def test_with_too_many_texts_the_other_kinds_are_written_and_it_is_said(lake, spark, tmp_path):
     few = tiny_config(lake.config.root, *ON, "associations.text.max_items=3")
     outcome, said = run(lake, spark, tmp_path, few)

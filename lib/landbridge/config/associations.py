@@ -61,7 +61,10 @@ class Associations(Node):
 class KindWeights(Node):
     """What each kind of association counts in the contender; it needs the section `associations`."""
 
-    weights: dict[Name, float] = Field(default_factory=dict, description="By kind; a kind that is not named counts 1.")
+    weights: dict[Name, float] = Field(
+        default_factory=dict,
+        description="By kind; one that is not named counts 1. Cosines of texts are ten times the weights of taken.",
+    )
     decay: float = Field(
         1.0, gt=0, le=1, description="What an event of the history keeps with every later one; 1: all the user has."
     )

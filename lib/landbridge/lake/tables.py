@@ -80,7 +80,6 @@ ASSOCIATIONS = Contract(
     },
     key=("ds", "item_id", "other_id", "kind"),
     partition=("ds",),
-    constraints={"is_of_two": "item_id != other_id"},
 )
 
 USER_VECTORS = Contract(
