@@ -87,4 +87,5 @@ def _rows(given: Impressions) -> Rows:
         tag_NT=sparse.csr_matrix(np.zeros((count, 1), np.float32)),
         part_N=np.full(count, "", object),
         moment_N=np.full(count, np.nan),
+        text_N=np.zeros(count, np.int32),
     )

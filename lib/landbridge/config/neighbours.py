@@ -47,6 +47,14 @@ class Content(Node):
     damp: float = Field(1.0, gt=0)
 
 
+class Text(Node):
+    """Items whose texts mean about the same, by the vectors of the section `encode`."""
+
+    neighbours: int = Field(50, ge=1, description="Items with the nearest texts that speak for an item.")
+    power: float = Field(2.0, gt=0, description="Each counts by its cosine, if positive, to this power.")
+    damp: float = Field(1.0, gt=0, description="Added to the weights' sum in the mean over neighbours.")
+
+
 class SecondTrees(Node):
     """The blend's second level: trees (LightGBM) on the parts' features."""
 
@@ -70,6 +78,9 @@ class Memory(Node):
     companions: Companions = Companions()
     factors: Factors = Factors()
     content: Content = Content()
+    text: Text | None = Field(
+        None, description="Beside each blend there is a second one, blend_text, that reads texts; it needs `encode`."
+    )
     trees: SecondTrees = SecondTrees()
     others: list[str] = Field(
         default_factory=list,

@@ -108,6 +108,14 @@ class Config(Node):
         return self
 
     @model_validator(mode="after")
+    def _has_vectors(self) -> Self:
+        if self.pointwise is not None and self.pointwise.contenders.memory.text and self.encode is None:
+            raise ValueError(
+                "pointwise.contenders.memory.text compares encoded texts, so there must be a section encode: add it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _has_histories(self) -> Self:
         networks = [] if self.pointwise is None else self.pointwise.contenders.networks
         longest = max((group.history for group in networks), default=0)

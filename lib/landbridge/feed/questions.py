@@ -68,9 +68,9 @@ class Questions:
         """The rows of some roles."""
         return self.table.filter(pc.is_in(self.table["role"], pa.array(roles, pa.string())))
 
-    def coding(self, fit: Fit) -> Coding:
-        """Return the ids of a fit: those of the rows that it learns from."""
-        return Coding.fit(self.of_roles(LEARNED[fit]), self.numbers, self.categories, self.scenarios)
+    def coding(self, fit: Fit, texts: tuple[str, ...] = ()) -> Coding:
+        """Return the ids of a fit: those of the rows that it learns from, and of the items with a vector."""
+        return Coding.fit(self.of_roles(LEARNED[fit]), self.numbers, self.categories, self.scenarios, texts)
 
     def rows(self, roles: Sequence[str], coding: Coding) -> Rows:
         """The rows of some roles as arrays."""

@@ -31,15 +31,24 @@ class Coding:
     """By field: ``user``, ``item``, ``scenario``, ``tag``, and the category columns by their names."""
     numbers: tuple[str, ...]
     categories: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+    """The items that have a vector of their text, as `Texts.names`: those that training rows lack as well."""
 
     @classmethod
-    def fit(cls, table: pa.Table, numbers: tuple[str, ...], categories: tuple[str, ...], scenarios: Any = ()) -> Self:
+    def fit(
+        cls,
+        table: pa.Table,
+        numbers: tuple[str, ...],
+        categories: tuple[str, ...],
+        scenarios: Any = (),
+        texts: tuple[str, ...] = (),
+    ) -> Self:
         """Fit on rows of `examples` (see `Rows.of`)."""
         values = {field: _distinct(table[f"{field}_id"]) for field in ("user", "item")}
         values["scenario"] = tuple(sorted({*scenarios, *_distinct(table["scenario"])}))
         values["tag"] = _distinct(pc.list_flatten(table["tags"])) if "tags" in table.column_names else ()
         values |= {name: _distinct(table[name]) for name in categories}
-        return cls(values, numbers, categories)
+        return cls(values, numbers, categories, texts)
 
     def size(self, field: str) -> int:
         """The largest id of the field plus one."""
@@ -47,13 +56,11 @@ class Coding:
 
     def encode(self, field: str, texts: Any) -> NDArray[np.int32]:
         """Return the ids of an Arrow array of texts."""
-        if isinstance(texts, pa.ChunkedArray):
-            texts = texts.combine_chunks()
-        index = pc.index_in(
-            texts.cast(pa.string()), value_set=pa.array(self.values[field], pa.string()), skip_nulls=True
-        )
-        ids: NDArray[np.int32] = pc.fill_null(index, -1).to_numpy(zero_copy_only=False).astype(np.int32) + np.int32(1)
-        return ids
+        return _ids(texts, self.values[field])
+
+    def encode_text(self, items: Any) -> NDArray[np.int32]:
+        """Return the ids of the texts of an Arrow array of items; 0 where an item has no vector."""
+        return _ids(items, self.texts)
 
     def scenario(self, name: str) -> int:
         """The id of a scenario by name, 0 if there is none of it."""
@@ -67,7 +74,12 @@ class Coding:
 
     def save(self, file: Path) -> None:
         """Write JSON."""
-        tree = {"values": self.values, "numbers": self.numbers, "categories": self.categories}
+        tree = {
+            "values": self.values,
+            "numbers": self.numbers,
+            "categories": self.categories,
+            "texts": self.texts,
+        }
         file.write_text(json.dumps(tree, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
@@ -75,7 +87,8 @@ class Coding:
         """Read what `save` wrote."""
         tree = json.loads(file.read_text(encoding="utf-8"))
         values = {field: tuple(known) for field, known in tree["values"].items()}
-        return cls(values, tuple(tree["numbers"]), tuple(tree["categories"]))
+        texts = tuple(tree.get("texts", ()))  # earlier nights had none
+        return cls(values, tuple(tree["numbers"]), tuple(tree["categories"]), texts)
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,8 @@ class Rows:
     """The part of the split the row is in, as `split.part` says."""
     moment_N: NDArray[np.float64]
     """When it was asked, in days since 1970; NaN where that is not told."""
+    text_N: NDArray[np.int32]
+    """Id of the text of the row's item among `Coding.texts`; 0 where it has no vector."""
 
     @classmethod
     def of(cls, table: pa.Table, coding: Coding) -> Self:
@@ -132,6 +147,7 @@ class Rows:
             _tags(table, coding),
             np.asarray(part, object),
             _moments(table),
+            coding.encode_text(table["item_id"]),
         )
 
     def __len__(self) -> int:
@@ -155,6 +171,7 @@ class Rows:
             tag_NT=self.tag_NT[index],
             part_N=self.part_N[index],
             moment_N=self.moment_N[index],
+            text_N=self.text_N[index],
         )
 
     def of_scenario(self, name: str) -> Self:
@@ -169,6 +186,14 @@ class Rows:
 
 def _distinct(values: Any) -> tuple[str, ...]:
     return tuple(sorted(value for value in pc.unique(values.cast(pa.string())).to_pylist() if value is not None))
+
+
+def _ids(texts: Any, known: tuple[str, ...]) -> NDArray[np.int32]:
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    index = pc.index_in(texts.cast(pa.string()), value_set=pa.array(known, pa.string()), skip_nulls=True)
+    ids: NDArray[np.int32] = pc.fill_null(index, -1).to_numpy(zero_copy_only=False).astype(np.int32) + np.int32(1)
+    return ids
 
 
 def _text(table: pa.Table, name: str) -> pa.StringArray:

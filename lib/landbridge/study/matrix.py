@@ -80,7 +80,7 @@ class SourceStudy(Protocol):
 def _material(whole: Material, target: str, source: str) -> Material:
     """Return the training rows of target and source, and held-out and judged rows of the target."""
     held_out = None if whole.held_out is None else whole.held_out.of_scenario(target)
-    return Material(_of(whole.rows, {target, source}), held_out, whole.test.of_scenario(target))
+    return Material(_of(whole.rows, {target, source}), held_out, whole.test.of_scenario(target), whole.vectors)
 
 
 def _of(rows: Rows, scenarios: set[str]) -> Rows:

@@ -21,6 +21,7 @@ from landbridge.contenders.pointwise.simple import known_pointwise
 from landbridge.errors import ConfigError, DataError
 from landbridge.evaluate.pointwise import all_metrics, auc_of, main_metrics, slices
 from landbridge.feed.rows import Coding, Rows
+from landbridge.feed.vectors import Texts, Vectors
 from landbridge.study.protocol import ALL, Entry, Measured, Metric, Protocol, Scored, Trial
 
 PARTS = ("train", "validation", "test")
@@ -70,11 +71,12 @@ class Examples:
 
 @dataclass(frozen=True)
 class Material:
-    """What one part of a study is fitted and judged on; ids are those of the training rows."""
+    """What one part of a study is fitted and judged on; ids are those of the training rows, and of the vectors."""
 
     rows: Rows
     held_out: Rows | None
     test: Rows
+    vectors: Vectors | None = None
 
 
 @dataclass
@@ -83,6 +85,8 @@ class PointStudy(Protocol):
 
     Attributes
     ----------
+    texts
+        The items' vectors; None where no contender reads them, or there are none.
     judge
         The part that is judged: ``test``, or ``validation`` when hyper-parameters are searched. Of folds, the fold
         after the test's is the validation part then, and the test's rows are not touched.
@@ -90,6 +94,7 @@ class PointStudy(Protocol):
 
     config: Config
     examples: Examples
+    texts: Texts | None = None
     judge: str = "test"
     measure: str = "auc"
     _material: dict[tuple[str, str, bool], Material] = field(default_factory=dict, repr=False)
@@ -110,7 +115,7 @@ class PointStudy(Protocol):
         return [Entry(one.name, one.crosses, one.seeded) for one in self.contenders.values()]
 
     def fingerprint(self, trial: Trial) -> Mapping[str, str]:
-        """Return hashes of the rows, of the sections that the contender depends on, and of its code."""
+        """Return hashes of the rows, of the vectors and sections that the contender depends on, and of its code."""
         contender, tree = self.contenders[trial.contender], self.config.model_dump(mode="json")
         columns = {key: value for key, value in (tree["pointwise"] or {}).items() if key != "contenders"}
         sections = {name: _at(tree, name) for name in contender.sections}
@@ -120,7 +125,9 @@ class PointStudy(Protocol):
             for name, value in code_of(module).items()
             if name.split(".")[1:2] not in ([], ["config"], ["errors"]) and _matters(name)
         }
+        vectors = {"vectors": self.texts.identity if self.texts else ""} if contender.reads_text else {}
         return {
+            **vectors,
             "rows": self.examples.identity,
             "configuration": _hash([columns, tree["split"], sections, self.judge, self.config.study.validation]),
             "code": _hash(code),
@@ -201,10 +208,11 @@ class PointStudy(Protocol):
         assert given is not None
         table = self.examples.of_parts(train)
         scenarios = pc.unique(self.examples.table["scenario"]).to_pylist()
-        coding = Coding.fit(table, tuple(given.numbers), tuple(given.categories), scenarios)
+        names, vectors = ((), None) if self.texts is None else (self.texts.names, self.texts.vectors)
+        coding = Coding.fit(table, tuple(given.numbers), tuple(given.categories), scenarios, names)
         held_out = Rows.of(self.examples.of_parts([held]), coding) if not folds or holds_out else None
         held_out = None if held_out is not None and not len(held_out) else held_out
-        return Material(Rows.of(table, coding), held_out, Rows.of(self.examples.of_parts(judged), coding))
+        return Material(Rows.of(table, coding), held_out, Rows.of(self.examples.of_parts(judged), coding), vectors)
 
 
 def fitted_and_scored(
@@ -217,7 +225,7 @@ def fitted_and_scored(
     curve: tuple[tuple[float, int, float], ...] = ()
     left_out = []
     for scope in [ALL] if contender.pooled else test.scenarios:
-        view = PointView(config, scope, material.rows, held_out, trial.seed)
+        view = PointView(config, scope, material.rows, held_out, trial.seed, material.vectors)
         sentence = contender.left_out(view)
         if sentence is not None:
             left_out.append(sentence)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from landbridge.config.schema import Config
 from landbridge.errors import ConfigError
+from landbridge.feed.vectors import Texts
 from landbridge.lake.lake import Lake
 from landbridge.study.parts import open_parts
 from landbridge.study.plot import plot_matrix, plot_table
@@ -47,7 +48,7 @@ def protocol_of(config: Config, lake: Lake, say: Say) -> Protocol:
         The task cannot be studied.
     """
     if config.pointwise is not None:
-        return PointStudy(config, examples_of(config, lake, say))
+        return PointStudy(config, examples_of(config, lake, say), Texts.read(lake, config))
     if config.split.part is not None:
         return open_parts(config, lake, day_of(config), say)
     if importlib.util.find_spec(_RANKING) is None:

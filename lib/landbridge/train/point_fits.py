@@ -15,6 +15,7 @@ from landbridge.contenders.pointwise.folder import save_point
 from landbridge.feed.hashing import hash_strings
 from landbridge.feed.questions import LEARNED, Questions
 from landbridge.feed.rows import Coding, Rows
+from landbridge.feed.vectors import Texts, Vectors
 from landbridge.train.job import Job, Unit, deal
 from landbridge.train.progress import Progress
 from landbridge.train.ranks import Ranks
@@ -26,39 +27,42 @@ HELD_OUT = 10
 
 @dataclass(frozen=True)
 class Learned:
-    """What a fit learns from: its rows, for those who ask without some users, and these users' rows."""
+    """What a fit learns from: its rows, for those who ask without some users, these users' rows, and the vectors."""
 
     rows: Rows
     less: Rows
     held_out: Rows
+    vectors: Vectors | None
 
     @classmethod
-    def of(cls, rows: Rows) -> Learned:
+    def of(cls, rows: Rows, vectors: Vectors | None) -> Learned:
         """Hold out users by hash; they are of the fit's own rows, so nothing is judged on what it was stopped by."""
         held_N = hash_strings(rows.cluster_N) % np.uint64(HELD_OUT) == 0
-        return cls(rows, rows.take(~held_N), rows.take(held_N))
+        return cls(rows, rows.take(~held_N), rows.take(held_N), vectors)
 
     def view(self, job: Job, contender: PointContender, scope: str) -> PointView:
         """Return what the contender sees."""
         if contender.holds_out:
-            return PointView(job.config, scope, self.less, self.held_out, job.config.seed)
-        return PointView(job.config, scope, self.rows, None, job.config.seed)
+            return PointView(job.config, scope, self.less, self.held_out, job.config.seed, self.vectors)
+        return PointView(job.config, scope, self.rows, None, job.config.seed, self.vectors)
 
 
 def fit_points(job: Job, watch: Watch, progress: Progress, ranks: Ranks) -> None:
     """Fit what falls to this rank, one fit after the other: so only one fit's rows are in memory."""
     watch.beat("reading the examples")
     questions = Questions.read(job.lake, job.ds)
+    texts = Texts.read(job.lake, job.config)
+    names, vectors = ((), None) if texts is None else (texts.names, texts.vectors)
     contenders = {one.name: one for one in competing(job.config)}
     mine = deal(job.units, ranks.size)[ranks.rank]
     for fit in FITS:
-        coding = questions.coding(fit)
+        coding = questions.coding(fit, names)
         if ranks.leads:
             _save_coding(coding, job, fit)
         wanted = [unit for unit in mine if fit not in unit.done]
         if not wanted:
             continue
-        learned = Learned.of(questions.rows(LEARNED[fit], coding))
+        learned = Learned.of(questions.rows(LEARNED[fit], coding), vectors)
         for unit in sorted(wanted, key=lambda one: one.contender):
             watch.beat(f"fitting {unit.title} fit {fit}")
             _fit(job, unit, contenders[unit.contender], learned, fit, progress)

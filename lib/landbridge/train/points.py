@@ -169,7 +169,7 @@ PRETRAIN = Step(
 )
 FINETUNE = Step(
     "finetune",
-    ("examples", "subjects"),
+    ("examples", "subjects", "item_vectors"),
     (),
     (
         *("pointwise", "features.scenario", "transfer", "ranker", "scores", "split", "seed", "days"),

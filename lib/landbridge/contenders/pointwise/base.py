@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from landbridge.config.schema import Config
 from landbridge.feed.rows import Rows
+from landbridge.feed.vectors import Vectors
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class PointView:
 
     `rows` are the training rows of all scenarios, all labelled; `scope` is the scenario it is fitted for, or ``*``.
     A contender that does not cross looks at the rows of `scope` only. `held_out` are rows for stopping and for the
-    weights of a blend: never rows it is judged on.
+    weights of a blend: never rows it is judged on. `vectors` are those of the texts `Coding.texts` of the rows' coding;
+    None where there are none.
     """
 
     config: Config
@@ -28,6 +30,7 @@ class PointView:
     rows: Rows
     held_out: Rows | None
     seed: int
+    vectors: Vectors | None = None
 
     def own(self, rows: Rows) -> Rows:
         """The rows of the scope."""
@@ -65,6 +68,7 @@ class PointContender(ABC):
 
     `seeded`: another seed gives another fit, so a study repeats it. `holds_out`: it cannot do without `held_out` rows;
     where the split has no validation part, a fold of the training rows is kept back for it.
+    `reads_text`: it depends on the vectors.
     `sections` are the keys of the configuration that it depends on beside the data's.
     """
 
@@ -73,6 +77,7 @@ class PointContender(ABC):
     pooled: bool = False
     seeded: bool = False
     holds_out: bool = False
+    reads_text: bool = False
     sections: tuple[str, ...] = ("pointwise.contenders", "transfer", "ranker")
 
     def left_out(self, view: PointView) -> str | None:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from landbridge.config.neighbours import Memory
+from landbridge.config.neighbours import Text as TextGiven
 from landbridge.config.schema import Config
 from landbridge.contenders.pointwise.base import PointContender, PointFitted, PointView
 from landbridge.contenders.pointwise.biases import Biases
@@ -39,6 +40,7 @@ from landbridge.contenders.pointwise.others import load_other, save_other, score
 from landbridge.contenders.pointwise.parts import Features, Part
 from landbridge.contenders.pointwise.remembered import Remembered
 from landbridge.contenders.pointwise.second import Boosted, Linear, Second, load_second
+from landbridge.contenders.pointwise.text import Text
 from landbridge.errors import TrainError
 from landbridge.feed.rows import Rows
 
@@ -98,13 +100,17 @@ class BlendFitted(PointFitted):
 
 @dataclass(frozen=True)
 class Blend(PointContender):
-    """Parts and a second level: logistic regression, or with `boosted` trees, which read the row's own columns too."""
+    """Parts and a second level: logistic regression, or with `boosted` trees, which read the row's own columns too.
+
+    With `text` there is one part more, of the view's vectors.
+    """
 
     stem: str
     parts: tuple[Part, ...]
     reach: Reach
     given: Memory
     boosted: bool = False
+    text: TextGiven | None = None
     _kept: Remembered[tuple[Firsts, Features]] = field(default_factory=Remembered, compare=False, repr=False)
 
     @property
@@ -128,13 +134,20 @@ class Blend(PointContender):
         return self.boosted
 
     @property
+    def reads_text(self) -> bool:  # type: ignore[override]
+        """Whether the vectors are read."""
+        return self.text is not None
+
+    @property
     def sections(self) -> tuple[str, ...]:  # type: ignore[override]
         """Its own settings, and with others in the blend all that contenders read."""
         own = ("pointwise.contenders.memory",)
         return PointContender.sections if self.boosted and self.given.others else own
 
     def left_out(self, view: PointView) -> str | None:
-        """Return why not: no user with two items, answers that are all alike, or no LightGBM."""
+        """Return why not: no vectors, no user with two items, answers that are all alike, or no LightGBM."""
+        if self.reads_text and view.vectors is None:
+            return f"{view.scope}: no text is encoded (the step encode says why), so there is nothing more to read"
         rows = view.own(view.rows)
         known = rows.take((rows.user_N > 0) & (rows.item_N > 0))
         pairs = np.unique(known.user_N.astype(np.int64) * rows.coding.size("item") + known.item_N)
@@ -169,9 +182,16 @@ class Blend(PointContender):
         return BlendFitted(firsts, others, names, True, second)
 
     def _firsts(self, view: PointView, rows: Rows) -> tuple[Firsts, Features]:
+        parts = self._parts(view)
         if not self.pooled:
-            return fit_firsts(rows, self._scopes(view, rows), self.parts, self.given)
-        return self._kept.of(rows, lambda: fit_firsts(rows, self._scopes(view, rows), self.parts, self.given))
+            return fit_firsts(rows, self._scopes(view, rows), parts, self.given)
+        return self._kept.of(rows, lambda: fit_firsts(rows, self._scopes(view, rows), parts, self.given))
+
+    def _parts(self, view: PointView) -> tuple[Part, ...]:
+        if self.text is None:
+            return self.parts
+        assert view.vectors is not None
+        return (*self.parts, Text(self.text, view.vectors))
 
     def _scopes(self, view: PointView, rows: Rows) -> dict[int, NDArray[np.intp]]:
         """Return the rows of each first level, by the id of its scenario, or 0 for all that there are."""
@@ -198,7 +218,10 @@ class Blend(PointContender):
 
 
 def contenders(config: Config) -> list[PointContender]:
-    """Return the contenders of this module: each part alone and across, and the blend with its three reaches."""
+    """Return the contenders of this module: each part alone and across, and the blend with its three reaches.
+
+    Where text is asked for there is the blend with it as well, under a name of its own.
+    """
     assert config.pointwise is not None
     given = config.pointwise.contenders.memory
     near = Neighbours(given.neighbours.keep, given.neighbours.shrink, given.neighbours.damp)
@@ -213,7 +236,17 @@ def contenders(config: Config) -> list[PointContender]:
     }
     simple = [Blend(stem, parts, reach, given) for stem, parts in stems.items() for reach in ("alone", "across")]
     everything = (Biases(), near, fits, factors, content)
-    return [*simple, *(Blend("blend", everything, reach, given, True) for reach in ("alone", "history", "across"))]
+    blends: dict[str, TextGiven | None] = {"blend": None}
+    if given.text is not None:
+        blends["blend_text"] = given.text
+    return [
+        *simple,
+        *(
+            Blend(stem, everything, reach, given, True, text)
+            for stem, text in blends.items()
+            for reach in ("alone", "history", "across")
+        ),
+    ]
 
 
 def _plain(rows: Rows) -> Features:

@@ -53,14 +53,9 @@ class ContentFitted(PartFitted):
 
     def features(self, past: Past, asked: Asked) -> Features:
         """Return per group what alike items say; and of the plain tags the mean, least and largest affinity."""
-        user_N, item_N = asked.rows.user_N, asked.rows.item_N
         found: Features = {}
         for group, weights in zip(self.groups, self.alike, strict=True):
-            weight_N = picked(past.ones, weights, user_N, item_N)
-            found[f"{group}.weight"] = weight_N
-            for t, kind in enumerate(past.answers.kinds):
-                sum_N = picked(past.deviations[t], weights, user_N, item_N) - asked.user_TN[t] * weight_N
-                found[f"{group}.{kind}"] = sum_N / (weight_N + np.float32(self.damp))
+            found |= said_by(group, weights, asked.rows.item_N, past, asked, self.damp)
         return found | self._affinities(past, asked)
 
     def _affinities(self, past: Past, asked: Asked) -> Features:
@@ -139,6 +134,21 @@ class Content(Part):
                 near[near < np.partition(near, -self.keep, axis=1)[:, -self.keep][:, None]] = 0
             blocks.append(sp.csr_matrix(near**self.power))
         return turned(blocks, item_M, items)
+
+
+def said_by(
+    name: str, weights: sp.csr_matrix, column_N: NDArray[np.int32], past: Past, asked: Asked, damp: float
+) -> Features:
+    """Return what a user's items say of rows, each by its weight, csr [items, columns], in the row's column.
+
+    The sum of the weights, and of each answer the weighted mean of deviations without the user's level, damped.
+    """
+    weight_N = picked(past.ones, weights, asked.rows.user_N, column_N)
+    found: Features = {f"{name}.weight": weight_N}
+    for t, kind in enumerate(past.answers.kinds):
+        sum_N = picked(past.deviations[t], weights, asked.rows.user_N, column_N) - asked.user_TN[t] * weight_N
+        found[f"{name}.{kind}"] = sum_N / (weight_N + np.float32(damp))
+    return found
 
 
 def _groups(names: tuple[str, ...]) -> dict[str, NDArray[np.int64]]:

@@ -30,18 +30,23 @@ class Evidence:
         csr float32 [items, tags] of ones; no ones where the task has no tags.
     tag_names
         Names of the tags; position t is tag t + 1.
+    text_I
+        int32, the id of each item's text; 0 where it has no vector.
     """
 
     answers: Answers
     levels: Levels
     tag_IT: sp.csr_matrix
     tag_names: tuple[str, ...]
+    text_I: NDArray[np.int32]
 
     @classmethod
     def of(cls, answers: Answers, rows: Rows, given: LevelsGiven) -> Self:
-        """Fit the levels of the answers; the tags are those of all rows."""
+        """Fit the levels of the answers; tags and texts are those of all rows."""
         levels = Levels.fit(answers, given.shrink, given.rounds)
-        return cls(answers, levels, tags_of_items(rows), rows.coding.values["tag"])
+        text_I = np.zeros(rows.coding.size("item"), np.int32)
+        text_I[rows.item_N] = np.where(rows.item_N > 0, rows.text_N, 0)
+        return cls(answers, levels, tags_of_items(rows), rows.coding.values["tag"], text_I)
 
     @property
     def weighed(self) -> NDArray[np.float32]:
