@@ -1,8 +1,7 @@
 """Content: the items whose words are those of what the user has (TF-IDF and cosine; Salton and Buckley 1988).
 
 A word weighs ln((1 + n) / (1 + m)), with n the pairs of user and item that were learned from and m those whose item has
-the word: what everybody takes anyway tells items apart the least. A word that no such item has weighs nothing: it would
-only make the other words of a new item weigh less. It needs nobody to have had the item that it scores.
+the word: what everybody takes anyway tells items apart the least. It needs nobody to have had the item that it scores.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class Content(AloneOrAcross):
         seen = evidence(view, 1.0 if self.crosses else None)
         users_M = np.asarray(seen.pairs.sum(axis=0)).ravel()
         having_W = words[seen.items].T @ users_M
-        weight_W = np.where(having_W > 0, np.log((1.0 + users_M.sum()) / (1.0 + having_W)), 0.0)
+        weight_W = np.log((1.0 + users_M.sum()) / (1.0 + having_W))
         weighted = sp.csr_matrix(words @ sp.diags(weight_W))
         length = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
         items = np.flatnonzero(length > 0).astype(np.int32)
