@@ -15,6 +15,7 @@ from landbridge.contenders.base import ALL
 from landbridge.contenders.bundle import read_routes
 from landbridge.contenders.folder import load_fitted, scope_folder, top_k
 from landbridge.errors import TrainError
+from landbridge.evaluate.metrics import RANKING
 from landbridge.evaluate.step import EVALUATE, fitted_scenarios, judge_all, trials_of
 from landbridge.evaluate.table import ALL_WINDOWS, TARGETS, arrow_rows, rows_of
 from landbridge.lake.spark import SparkLake
@@ -110,12 +111,34 @@ def test_all_windows_are_the_mean_over_units_and_targets_the_mean_over_targets(n
     assert values[SOURCE, "ease", "test", 0, "auc", 0] == values[SOURCE, "ease", "test", ALL_WINDOWS, "auc", 0]
 
 
+def test_the_lists_of_a_window_are_described(night, judged, rows):
+    def value(contender, metric):
+        wanted = (SOURCE, contender, "test", 0, metric, night.config.guard.k)
+        found = [
+            row.value
+            for row in rows
+            if (row.scenario, row.contender, row.split, row.window, row.metric, row.k) == wanted
+        ]
+        assert len(found) == 1
+        return found[0]
+
+    one = next(one for one in judged if (one.scenario, one.contender, one.split) == (SOURCE, "popularity", "test"))
+    assert value("popularity", "novelty") == pytest.approx(one.list_BN[:, 0].mean())
+    assert 0 < value("popularity", "diversity") < 1
+    # Popularity shows everybody about the same; a neighbour method shows more, and what is rarer.
+    assert value("popularity", "coverage") < value("item_item", "coverage")
+    assert value("popularity", "novelty") < value("item_item", "novelty")
+
+
 def test_rows_have_one_key_each_and_bounds_around_the_value(night, rows):
     keys = [(row.scenario, row.contender, row.split, row.window, row.metric, row.k) for row in rows]
     assert len(set(keys)) == len(keys)
     for row in rows:
+        if row.metric == "coverage":  # of all users together: there is nothing to resample
+            assert 0 < row.value <= 1
+            continue
         assert np.isnan(row.value) or row.low - 1e-9 <= row.value <= row.high + 1e-9
-    assert {row.metric for row in rows} == {"ndcg", "recall", "hit_rate", "mrr", "map", "auc", "gauc"}
+    assert {row.metric for row in rows} == {*RANKING, "auc", "gauc", "coverage", "novelty", "diversity"}
     assert arrow_rows(rows, night.ds, 17).num_rows == len(rows)
 
 

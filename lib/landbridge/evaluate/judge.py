@@ -11,6 +11,7 @@ from landbridge.config.schema import Config
 from landbridge.contenders.base import Fitted
 from landbridge.contenders.folder import blocks, select
 from landbridge.evaluate.drawn import Drawn
+from landbridge.evaluate.lists import coverage
 from landbridge.evaluate.metrics import log_loss, ranking, ranking_names, unit_auc
 from landbridge.evaluate.units import Units
 from landbridge.feed.states import Catalogue, States
@@ -29,6 +30,10 @@ class Judged:
     user_B: NDArray[np.int32]
     ranking_BM: NDArray[np.float64]
     """Columns as `ranking_names(evaluate.k)` says."""
+    list_BN: NDArray[np.float64]
+    """Columns as `lists.NAMES`, at the guard's k; NaN where not defined."""
+    coverage: float
+    """Share of the catalogue in the lists of all units, at the guard's k."""
     auc_B: NDArray[np.float64]
     """AUC of the unit's own items, NaN where not defined."""
     loss_B: NDArray[np.float64] | None
@@ -43,6 +48,7 @@ class Judged:
 @dataclass(frozen=True)
 class _Block:
     ranking_BM: NDArray[np.float64]
+    items_BK: NDArray[np.int32]
     scores_BK: NDArray[np.float32]
     probability_BK: NDArray[np.float32] | None
 
@@ -52,6 +58,7 @@ def judge(fitted: Fitted, contender: str, units: Units, drawn: Drawn, config: Co
     parts = [_block(fitted, units, rows, drawn, config) for rows in blocks(len(units))]
     scores_BK = np.concatenate([part.scores_BK for part in parts])
     probabilities = [part.probability_BK for part in parts if part.probability_BK is not None]
+    items_BK = np.concatenate([part.items_BK for part in parts])[:, : config.guard.k]
     loss_B = None
     if probabilities:
         loss_B = log_loss(np.concatenate(probabilities), drawn.label_BK, drawn.valid_BK)
@@ -63,6 +70,8 @@ def judge(fitted: Fitted, contender: str, units: Units, drawn: Drawn, config: Co
         units.window.index,
         units.user_B,
         np.concatenate([part.ranking_BM for part in parts]),
+        np.stack([units.known.novelty(items_BK), units.known.diversity(items_BK)], axis=1),
+        coverage(items_BK, len(units.catalogue.items)),
         unit_auc(scores_BK, drawn.label_BK, drawn.valid_BK),
         loss_B,
         drawn.valid_BK.sum(axis=1),
@@ -79,7 +88,7 @@ def _block(fitted: Fitted, units: Units, rows: NDArray[np.intp], drawn: Drawn, c
     measured = [ranking(items_BK, units.truth[rows], k) for k in ks]
     columns = [measured[ks.index(k)][metric] for metric, k in ranking_names(ks)]
     scores_BK, probability_BK = _drawn(fitted, states, units.catalogue, scores_BC, index_BK, drawn.valid_BK[rows])
-    return _Block(np.stack(columns, axis=1), scores_BK, probability_BK)
+    return _Block(np.stack(columns, axis=1), items_BK, scores_BK, probability_BK)
 
 
 def _drawn(

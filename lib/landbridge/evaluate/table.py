@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from landbridge.config.schema import Config
+from landbridge.evaluate import lists
 from landbridge.evaluate.intervals import linear_interval, ratio_intervals
 from landbridge.evaluate.judge import Judged
 from landbridge.evaluate.metrics import auc, ranking_names
@@ -77,7 +78,8 @@ def _summary(
 ) -> Iterator[tuple[str, int, float, float, float, int]]:
     """Yield metric, k, value, low, high, users of some units taken together."""
     users, user_B = np.unique(np.concatenate([one.user_B for one in group]), return_inverse=True)
-    names = [*ranking_names(config.evaluate.k), ("gauc", 0), ("log_loss", 0)]
+    of_lists = [(name, config.guard.k) for name in lists.NAMES]
+    names = [*ranking_names(config.evaluate.k), *of_lists, ("gauc", 0), ("log_loss", 0)]
     sums_BM, counts_BM = _sums(group)
     sums_UM, counts_UM = (_by_user(values, user_B, len(users)) for values in (sums_BM, counts_BM))
     value_M, low_M, high_M = ratio_intervals(sums_UM, counts_UM, config.evaluate.resamples, config.seed)
@@ -87,16 +89,19 @@ def _summary(
             yield metric, k, float(value_M[column]), float(low_M[column]), float(high_M[column]), counted
     if with_auc:
         yield ("auc", 0, *_auc(group, user_B, len(users), config), len(users))
+        # Of several windows the mean. More users cover more, so that resampling them tells nothing of it.
+        covered = float(np.mean([one.coverage for one in group]))
+        yield "coverage", config.guard.k, covered, float("nan"), float("nan"), len(users)
 
 
 def _sums(group: Sequence[Judged]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return sums and counts by unit, [B, M]: ranking measures, GAUC, log loss."""
+    """Return sums and counts by unit, [B, M]: ranking measures, those of lists, GAUC, log loss."""
     ranking_BM = np.concatenate([one.ranking_BM for one in group])
-    auc_B = np.concatenate([one.auc_B for one in group])
+    sparse_BN = np.concatenate([np.column_stack([one.list_BN, one.auc_B]) for one in group])
     loss_B = np.concatenate([np.zeros(len(one.user_B)) if one.loss_B is None else one.loss_B for one in group])
     items_B = np.concatenate([one.items_B * (one.loss_B is not None) for one in group])
-    sums = np.column_stack([ranking_BM, np.nan_to_num(auc_B), loss_B])
-    return sums, np.column_stack([np.ones_like(ranking_BM), ~np.isnan(auc_B), items_B]).astype(np.float64)
+    sums = np.column_stack([ranking_BM, np.nan_to_num(sparse_BN), loss_B])
+    return sums, np.column_stack([np.ones_like(ranking_BM), ~np.isnan(sparse_BN), items_B]).astype(np.float64)
 
 
 def _by_user(values_BM: NDArray[np.float64], user_B: NDArray[np.intp], users: int) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from landbridge.config.days import Window
+from landbridge.evaluate.lists import Known
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.hashing import hash_strings
 from landbridge.feed.interactions import Interactions
@@ -45,6 +47,11 @@ class Units:
     def __len__(self) -> int:
         """The number of units B."""
         return len(self.user_B)
+
+    @cached_property
+    def known(self) -> Known:
+        """What its users had, as lists are compared with it."""
+        return Known.of(self.states.had)
 
 
 def units_of(

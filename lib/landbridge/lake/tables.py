@@ -120,7 +120,7 @@ METRICS = Contract(
         "window": required("int", "Which window of the split, from 0; -1 is all of them."),
         "seed": required("int", "The seed of the fit."),
         "slice": required("string", "all, or a part of the users."),
-        "metric": required("string", "auc, gauc, log_loss; recall, ndcg, hit_rate, mrr, map; of rows pr_auc, ks ..."),
+        "metric": required("string", "auc, log_loss ...; recall, ndcg ...; coverage, novelty, diversity; ks ..."),
         "k": required("int", "Cut-off of ranking metrics; 0 where there is none."),
         "value": Column("double", "The metric; null where it is not defined."),
         "low": Column("double", "2.5 % bound over users."),

@@ -14,7 +14,9 @@ from landbridge.report.facts import Facts, Value
 from landbridge.report.people import Person
 
 _RANKING = ("ndcg", "recall", "hit_rate", "mrr", "map")
-_ORDER = (*_RANKING, "auc", "gauc", "pr_auc", "ks", "log_loss", "pcoc", "ece", "accuracy", "f1")
+_OF_LISTS = ("coverage", "novelty", "diversity")
+"""What lists are like; neither more nor less of it is better."""
+_ORDER = (*_RANKING, "auc", "gauc", "pr_auc", "ks", "log_loss", "pcoc", "ece", "accuracy", "f1", *_OF_LISTS)
 _LOW = frozenset({"log_loss", "ece"})
 """Metrics of which less is better."""
 _NAMES = {
@@ -27,6 +29,9 @@ _NAMES = {
     "gauc": "GAUC",
     "log_loss": "Log loss",
     "pr_auc": "PR-AUC",
+    "coverage": "Coverage",
+    "novelty": "Novelty",
+    "diversity": "Diversity",
     "ks": "KS",
     "pcoc": "PCOC",
     "ece": "ECE",
@@ -199,7 +204,9 @@ def _table(facts: Facts, scenario: str, split: str, values: dict[str, dict[str, 
 
 
 def _best(metric: str, values: list[float]) -> float | None:
-    """Return the best of a column: the largest, the smallest, or of PCOC the one nearest to 1."""
+    """Return the best of a column: the largest, the smallest, of PCOC the one nearest to 1, or none."""
+    if metric.partition("@")[0] in _OF_LISTS:
+        return None
     if metric == "pcoc":
         return min(values, key=lambda value: abs(value - 1.0), default=None)
     return (min if metric in _LOW else max)(values, default=None)

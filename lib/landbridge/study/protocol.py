@@ -43,8 +43,8 @@ class Scored:
     ----------
     rows
         Pointwise: example_id, user_id, scenario, label, fold, score, and what slices need. Ranking: user_id, scenario,
-        window, item_id, rank (from 0 in the full catalogue), catalogue (its size), score. The runner adds contender and
-        seed.
+        window, item_id, rank (from 0 in the full catalogue), catalogue (its size), score, and what slices need. The
+        runner adds contender and seed.
     seconds
         Of fitting and scoring the judged rows.
     validation

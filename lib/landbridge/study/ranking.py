@@ -31,6 +31,7 @@ from landbridge.contenders.base import ALL as EVERY_SCOPE
 from landbridge.contenders.base import Contender, Fitted, View
 from landbridge.contenders.folder import blocks
 from landbridge.errors import ConfigError
+from landbridge.evaluate.pointwise import slices
 from landbridge.evaluate.table import TARGETS
 from landbridge.evaluate.units import Units, units_of
 from landbridge.feed.assemble import Assembler
@@ -163,11 +164,11 @@ class RankingStudy(Rankings):
         return found
 
     def metrics(self, rows: pa.Table) -> Sequence[Metric]:
-        """Return NDCG and recall of every scenario, of all windows and of each."""
+        """Return NDCG and recall of every scenario: of all windows, of each, and of the slices of users and items."""
         found = []
         for scenario, some in self._groups(rows):
-            for name in (ALL, *self.parts):
-                part = some if name == ALL else some.filter(pc.equal(some["window"], name))
+            windows = [(name, some.filter(pc.equal(some["window"], name))) for name in self.parts]
+            for name, part in [(ALL, some), *windows, *_slices(some)]:
                 if part.num_rows:
                     found += [
                         Metric(scenario, name, metric, value, part.num_rows) for metric, value in self._values(part)
@@ -250,12 +251,21 @@ def open_ranking(config: Config, lake: Lake, ds: dt.date, say: Callable[[str], N
     return RankingStudy(config, lake, interactions, measure=f"ndcg@{config.guard.k}")
 
 
+def _slices(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Yield the rows of users with events elsewhere and of the others, of items with events here and of new ones."""
+    shared_N = rows["user_shared"].to_numpy(zero_copy_only=False)
+    known_N = (rows["rank"].to_numpy() < rows["catalogue"].to_numpy()).astype(np.bool_)
+    for name, mask_N in slices(user_shared=shared_N, item_known=known_N):
+        yield name, rows.filter(pa.array(mask_N))
+
+
 def _ranked(fitted: Fitted, units: Units, part: str, interactions: Interactions) -> pa.Table:
     """Return the rows of a scenario in a window, by user and item."""
     tables = [_block(fitted, units, rows) for rows in blocks(len(units))]
     row_N, item_N, rank_N, score_N = (np.concatenate(parts) for parts in zip(*tables, strict=True))
     names = interactions.vocabulary.values("item_id")
-    count = len(row_N)
+    count, where_BL = len(row_N), units.states.scenario_BL
+    shared_B = ((where_BL > 0) & (where_BL != units.states.scenario)).any(axis=1)
     return pa.table(
         {
             "user_id": interactions.user_ids.take(pa.array(units.user_B[row_N])),
@@ -265,6 +275,7 @@ def _ranked(fitted: Fitted, units: Units, part: str, interactions: Interactions)
             "rank": pa.array(rank_N, pa.int32()),
             "catalogue": pa.repeat(pa.scalar(len(units.catalogue.items), pa.int32()), count),
             "score": pa.array(score_N, pa.float32(), from_pandas=True),
+            "user_shared": pa.array(shared_B[row_N]),
         }
     )
 
