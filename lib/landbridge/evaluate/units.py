@@ -51,7 +51,7 @@ class Units:
     @cached_property
     def known(self) -> Known:
         """What its users had, as lists are compared with it."""
-        return Known.of(self.states.had)
+        return Known(self.states.had)
 
 
 def units_of(
