@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 from landbridge.config.associations import TAKEN, TEXT, KindWeights
 from landbridge.config.associations import Associations as Settings
 from landbridge.contenders.base import Contender, Fitted, View
+from landbridge.contenders.cells import read_cells, write_cells
 from landbridge.contenders.kinds import by_taking, by_text, by_value, homes
 from landbridge.contenders.weights import WeightsFitted, past_of
 from landbridge.feed.states import Catalogue, States
-
-_CELLS = ("data", "indices", "indptr")
 
 
 @dataclass(frozen=True)
@@ -106,8 +105,7 @@ class AssociationsFitted(Fitted):
     def save(self, folder: Path) -> None:
         """Write the three arrays of every kind, and associations.json."""
         for kind, found in self.kinds.items():
-            for name in _CELLS:
-                np.save(folder / f"{kind}.{name}.npy", getattr(found, name), allow_pickle=False)
+            write_cells(folder, kind, found)
         kept = {"size": len(self.summed.items), "weights": dict(self.weights), "decay": self.decay}
         (folder / "associations.json").write_text(json.dumps(kept) + "\n", encoding="utf-8")
 
@@ -115,8 +113,5 @@ class AssociationsFitted(Fitted):
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         kept = json.loads((folder / "associations.json").read_text(encoding="utf-8"))
-        kinds = {}
-        for kind in kept["weights"]:
-            cells = [np.load(folder / f"{kind}.{name}.npy", allow_pickle=False) for name in _CELLS]
-            kinds[kind] = sp.csr_matrix(tuple(cells), shape=(kept["size"], kept["size"]))
+        kinds = {kind: read_cells(folder, kind, (kept["size"], kept["size"])) for kind in kept["weights"]}
         return cls(kinds, kept["weights"], float(kept["decay"]))

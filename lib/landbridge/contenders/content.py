@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from landbridge.config.science import Content as Settings
 from landbridge.contenders.base import AloneOrAcross, Fitted, View
+from landbridge.contenders.cells import read_cells, write_cells
 from landbridge.contenders.weights import evidence, past_of, positions
 from landbridge.feed.states import Catalogue, States
 
@@ -84,8 +85,7 @@ class ContentFitted(Fitted):
     def save(self, folder: Path) -> None:
         """Write items.npy, the three arrays of the vectors, and content.json."""
         np.save(folder / "items.npy", self.items, allow_pickle=False)
-        for name in ("data", "indices", "indptr"):
-            np.save(folder / f"vectors.{name}.npy", getattr(self.vectors, name), allow_pickle=False)
+        write_cells(folder, "vectors", self.vectors)
         kept = {"words": self.vectors.shape[1], "decay": self.decay, "alone": self.alone}
         (folder / "content.json").write_text(json.dumps(kept) + "\n", encoding="utf-8")
 
@@ -94,6 +94,5 @@ class ContentFitted(Fitted):
         """Read what `save` wrote."""
         kept = json.loads((folder / "content.json").read_text(encoding="utf-8"))
         items = np.load(folder / "items.npy", allow_pickle=False)
-        cells = [np.load(folder / f"vectors.{name}.npy", allow_pickle=False) for name in ("data", "indices", "indptr")]
-        vectors = sp.csr_matrix(tuple(cells), shape=(len(items), kept["words"]))
+        vectors = read_cells(folder, "vectors", (len(items), kept["words"]))
         return cls(items, vectors, float(kept["decay"]), bool(kept["alone"]))

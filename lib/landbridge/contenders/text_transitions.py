@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from landbridge.config.science import TextTransitions as Settings
 from landbridge.contenders.base import AloneOrAcross, Fitted, View
+from landbridge.contenders.cells import read_cells, write_cells
 from landbridge.contenders.text import whitened
 from landbridge.contenders.transitions import Transitions, TransitionsFitted
 from landbridge.contenders.weights import Decay, positions
@@ -134,13 +135,11 @@ class TextTransitionsFitted(Fitted):
         self.lent.save(folder / "lent")
         for name in ("items", "decay"):
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
-        for name in ("data", "indices", "indptr"):
-            np.save(folder / f"lenders.{name}.npy", getattr(self.lenders, name), allow_pickle=False)
+        write_cells(folder, "lenders", self.lenders)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         lent = TransitionsFitted.load(folder / "lent")
         items, decay = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("items", "decay"))
-        cells = [np.load(folder / f"lenders.{name}.npy", allow_pickle=False) for name in ("data", "indices", "indptr")]
-        return cls(items, sp.csr_matrix(tuple(cells), shape=(len(items), len(lent.items))), lent, float(decay))
+        return cls(items, read_cells(folder, "lenders", (len(items), len(lent.items))), lent, float(decay))

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from landbridge.config.science import Transitions as Settings
 from landbridge.contenders.base import AloneOrAcross, Fitted, View
+from landbridge.contenders.cells import read_cells, write_cells
 from landbridge.contenders.item_item import nearest
 from landbridge.contenders.weights import Decay, positions, recent
 from landbridge.feed.interactions import Interactions
@@ -113,8 +114,7 @@ class TransitionsFitted(Fitted):
 
     def save(self, folder: Path) -> None:
         """Write the arrays as ``.npy`` and the rest as ``transitions.json``."""
-        for name in ("data", "indices", "indptr"):
-            np.save(folder / f"weights.{name}.npy", getattr(self.weights, name), allow_pickle=False)
+        write_cells(folder, "weights", self.weights)
         for name in ("items", "users_M"):
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
         text = json.dumps({"decay": self.decay._asdict(), "alone": self.alone})
@@ -123,15 +123,10 @@ class TransitionsFitted(Fitted):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-
-        def array(name: str) -> NDArray[Any]:
-            return np.asarray(np.load(folder / f"{name}.npy", allow_pickle=False))
-
-        items = array("items")
-        cells = (array("weights.data"), array("weights.indices"), array("weights.indptr"))
+        items, users_M = (np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("items", "users_M"))
         kept = json.loads((folder / "transitions.json").read_text(encoding="utf-8"))
-        weights = sp.csr_matrix(cells, shape=(len(items), len(items)))
-        return cls(items, weights, array("users_M"), Decay(**kept["decay"]), bool(kept["alone"]))
+        weights = read_cells(folder, "weights", (len(items), len(items)))
+        return cls(items, weights, users_M, Decay(**kept["decay"]), bool(kept["alone"]))
 
 
 def _edges(log: Interactions, items: NDArray[np.int32], settings: Settings) -> sp.csr_matrix:

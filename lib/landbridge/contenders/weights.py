@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from landbridge.contenders.base import ALL, Contender, Fitted, View
+from landbridge.contenders.cells import read_cells, write_cells
 from landbridge.feed.states import Catalogue, States
 
 
@@ -135,8 +136,7 @@ class WeightsFitted(Fitted):
         if isinstance(self.weights, np.ndarray):
             np.save(folder / "weights.npy", self.weights, allow_pickle=False)
             return
-        for name in ("data", "indices", "indptr"):
-            np.save(folder / f"weights.{name}.npy", getattr(self.weights, name), allow_pickle=False)
+        write_cells(folder, "weights", self.weights)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -144,8 +144,7 @@ class WeightsFitted(Fitted):
         items = np.load(folder / "items.npy", allow_pickle=False)
         if (folder / "weights.npy").exists():
             return cls(items, np.load(folder / "weights.npy", allow_pickle=False))
-        parts = [np.load(folder / f"weights.{name}.npy", allow_pickle=False) for name in ("data", "indices", "indptr")]
-        return cls(items, sp.csr_matrix(tuple(parts), shape=(len(items), len(items))))
+        return cls(items, read_cells(folder, "weights", (len(items), len(items))))
 
 
 def positions(items: NDArray[np.int32], wanted: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

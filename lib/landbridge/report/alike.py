@@ -16,6 +16,7 @@ from landbridge.errors import DataError
 from landbridge.lake.lake import Lake
 from landbridge.report.facts import scan
 from landbridge.report.people import events_of, titles_of
+from landbridge.report.plain import plain_table
 
 _NAMED = 3
 
@@ -60,17 +61,12 @@ def alike_table(lake: Lake, user: str, ds: dt.date, count: int) -> Table:
     found = alike(lake, user, ds, count)
     states = _states(lake, ds, [other for other, _ in found])
     names = titles_of(lake, ds, {event["item_id"] for row in states.values() for event in row["history"][-_NAMED:]})
-    table = Table(
+    table = plain_table(
         "User",
         "Cosine",
         "Scenarios",
         "Last items",
         title=f"Users whose last items mean the same as those of {user}",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="dim",
-        padding=(0, 2, 0, 0),
     )
     for other, cosine in found:
         row = states.get(other, {"scenarios": [], "history": []})

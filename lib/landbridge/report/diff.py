@@ -20,6 +20,7 @@ from landbridge.lake.contracts import NEW_USER
 from landbridge.lake.lake import Lake
 from landbridge.report.facts import Value, metrics_of, scan, steps_of
 from landbridge.report.people import titles_of
+from landbridge.report.plain import plain_table
 
 _SHARDS = 64
 
@@ -218,11 +219,3 @@ def _top(items: dict[str, int]) -> list[tuple[str, int]]:
 
 def _number(one: Value | None) -> str:
     return "–" if one is None else f"{one.value:.4f}"
-
-
-def plain_table(*columns: str) -> Table:
-    """Return a table without lines; a column whose name begins with > is of numbers."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name in columns:
-        table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left")
-    return table

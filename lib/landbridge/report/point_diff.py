@@ -10,7 +10,8 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from landbridge.lake.lake import Lake
-from landbridge.report.diff import below_routes, check_days, pairs, plain_table
+from landbridge.report.diff import below_routes, check_days, pairs
+from landbridge.report.plain import plain_table
 
 
 @dataclass

@@ -15,8 +15,8 @@ from rich.text import Text
 from landbridge.errors import DataError
 from landbridge.feed.questions import SCORED
 from landbridge.lake.lake import Lake
-from landbridge.report.diff import plain_table
 from landbridge.report.people import titles_of
+from landbridge.report.plain import plain_table
 
 _ROWS = 15
 _COLUMNS = ["example_id", "ts", "item_id", "scenario", "label", "value"]

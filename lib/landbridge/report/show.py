@@ -20,6 +20,7 @@ from landbridge.lake.contracts import NEW_USER
 from landbridge.lake.lake import Lake
 from landbridge.report.because import because_of
 from landbridge.report.people import Event, Recommended, events_of, recommended, titles_of
+from landbridge.report.plain import plain_table
 
 _EVENTS = 15
 _NEXT = 10
@@ -94,17 +95,12 @@ def _head(user: str, ds: dt.date, history: list[dict[str, Any]], states: pa.Tabl
 
 
 def _history(events: list[Event]) -> Table:
-    table = Table(
+    table = plain_table(
         "When",
         "Item",
         "Name",
         "Scenario",
         title=f"History, newest first ({min(_EVENTS, len(events))} of {len(events)})",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="dim",
-        padding=(0, 2, 0, 0),
     )
     for event in events[:_EVENTS]:
         table.add_row(f"{event.moment:%Y-%m-%d %H:%M}", event.item_id, event.title, event.scenario)
@@ -115,7 +111,7 @@ def _list(
     scenario: str, model: str, items: list[Recommended], pool: list[Recommended], because: Mapping[str, str]
 ) -> Table:
     """The list, then the candidates that came next; with what each goes with, where that is known of any."""
-    table = Table(
+    table = plain_table(
         "#",
         "Item",
         "Name",
@@ -123,11 +119,6 @@ def _list(
         "Source",
         *(["Because of"] if because else []),
         title=f"{scenario}: list ({model}), then the next candidates",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="dim",
-        padding=(0, 2, 0, 0),
     )
     for place, item in enumerate(items, 1):
         table.add_row(str(place), *_told(item, because), end_section=place == len(items))
