@@ -34,9 +34,9 @@ def events(given):
     return found
 
 
-def cases(given, remainders=(0,), **settings):
+def cases(given, judged=0, left=(0,), **settings):
     lake, ds, assembler, log = given
-    return list(cold_items(lake, ds, ColdItems(one_in=ONE_IN, **settings), remainders, assembler, log))
+    return list(cold_items(lake, ds, ColdItems(one_in=ONE_IN, **settings), judged, left, assembler, log))
 
 
 def remainder(text):
@@ -69,7 +69,7 @@ def test_every_chosen_item_that_a_user_of_several_scenarios_took_is_asked_for_on
 
 def test_nobody_is_judged_by_his_own_rows_and_no_cold_item_is_learned_of(given, events):
     vocabulary = given[2].vocabulary
-    for learn, units in cases(given, remainders=(1, 0)):
+    for learn, units in cases(given, judged=1, left=(1, 0)):
         judged = set(units.states.user_ids.to_pylist())
         assert judged.isdisjoint(learn.user_ids.take(_unique(learn.user)).to_pylist())
         learned = vocabulary.values("item_id").take(_unique(learn.item - 1)).to_pylist()
@@ -102,7 +102,7 @@ def test_the_hash_may_be_that_of_an_attribute(given):
 def test_items_that_nobody_of_several_scenarios_took_are_an_error(given):
     lake, ds, assembler, log = given
     with pytest.raises(DataError, match="lower one_in"):
-        list(cold_items(lake, ds, ColdItems(one_in=100_000), (0,), assembler, log))
+        list(cold_items(lake, ds, ColdItems(one_in=100_000), 0, (0,), assembler, log))
 
 
 def _unique(codes):

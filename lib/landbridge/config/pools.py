@@ -19,6 +19,10 @@ OwnPart = Literal[
     "text",
     "text_transitions",
 ]
+Stem = Literal[
+    "popularity", "item_item", "ease", "transitions", "als", "content", "text", "text_transitions", "trend", "blend"
+]
+"""Contenders that are fitted alone or across, by what both names begin with."""
 AcrossPart = Literal[
     "popularity_across",
     "popularity_recent_across",
@@ -73,3 +77,11 @@ class Blend(Pool):
 
     alone: dict[OwnPart, float] = Field(_BLEND_ALONE)
     across: dict[Part, float] = Field(_BLEND_ACROSS)
+
+
+class Reserve(Node):
+    """Every n-th place of a list for an item that nobody has had; two contenders order the items, each its own."""
+
+    every: int = Field(3, ge=2, description="The places n, 2n, 3n ... are for new items.")
+    known: Stem = Field(description="The contender, or blend, that orders what somebody has had.")
+    new: Stem = Field("text", description="The contender, or blend, that orders what nobody has.")

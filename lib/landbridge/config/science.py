@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from landbridge.config.associations import KindWeights
 from landbridge.config.histories import EncoderName, Reading, check_heads
 from landbridge.config.node import Name, Node, Share, Sql
-from landbridge.config.pools import Blend, Trend
+from landbridge.config.pools import Blend, Reserve, Trend
 from landbridge.config.text import Adaptor
 
 
@@ -231,6 +231,7 @@ class Contenders(Node):
         if self.text_transitions is not None and (self.transitions is None or self.text is None):
             raise ValueError("text_transitions reads transitions and text: add both to contenders")
         return self
+    reserve: Reserve | None = Field(None, description="Places for new items; not fitted when left out.")
     associations: KindWeights | None = Field(
         None, description="All kinds of associations of the items, across scenarios only; not fitted when left out."
     )
@@ -242,6 +243,9 @@ class Contenders(Node):
                 name = part.removesuffix("_across")
                 if name in type(self).model_fields and getattr(self, name) is None:
                     raise ValueError(f"{pool} takes {part}, and {name} is not among contenders: add it, or take it out")
+        for part in (self.reserve.known, self.reserve.new) if self.reserve is not None else ():
+            if getattr(self, part) is None:
+                raise ValueError(f"reserve takes {part}, which is not among contenders: add it, or name another")
         return self
 
 

@@ -11,6 +11,7 @@ from landbridge.contenders.content import Content
 from landbridge.contenders.ease import Ease
 from landbridge.contenders.item_item import ItemItem
 from landbridge.contenders.popularity import Popularity
+from landbridge.contenders.reserve import Reserve
 from landbridge.contenders.text import Text
 from landbridge.contenders.text_transitions import TextTransitions
 from landbridge.contenders.transitions import Transitions
@@ -22,7 +23,9 @@ POPULARITIES = ("popularity", "popularity_recent")
 def all_simple(config: Config) -> list[Contender]:
     """Return the simple contenders of a configuration, those alone first."""
     alone, across = (_closed_forms(config, crosses) for crosses in (False, True))
-    return [*alone, *_blends(config, False, alone), *across, *_blends(config, True, [*alone, *across])]
+    alone += _blends(config, False, alone)
+    across += _blends(config, True, [*alone, *across])
+    return [*alone, *_reserve(config, False, alone), *across, *_reserve(config, True, across)]
 
 
 def _closed_forms(config: Config, crosses: bool) -> list[Contender]:
@@ -55,3 +58,12 @@ def _blends(config: Config, crosses: bool, known: list[Contender]) -> list[Conte
             floors = {str(name): floor for name, floor in given.floors.items()}
             found.append(Blend(stem, crosses, parts, given.floor, given.held_out_days, given.prior, floors))
     return found
+
+
+def _reserve(config: Config, crosses: bool, known: list[Contender]) -> list[Contender]:
+    """Return what keeps places for new items, where it is configured and has both its parts."""
+    given = config.contenders.reserve
+    by_name = {contender.name.removesuffix("_across"): contender for contender in known}
+    if given is None or not {given.known, given.new} <= set(by_name):
+        return []
+    return [Reserve(crosses, by_name[given.known], by_name[given.new], given.every)]

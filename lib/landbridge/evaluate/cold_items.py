@@ -6,6 +6,8 @@ the item, and what the user had by then is out of the race. The catalogue is eve
 
 What a person takes after a cold item would give it away. So those users are dealt into groups, and a group is judged
 by what is learned of the other groups, and of the users of one scenario, who are not judged.
+
+Beside them other items are judged alike that are learned of: what helps the one may cost the other.
 """
 
 from __future__ import annotations
@@ -33,19 +35,27 @@ _COLUMNS = ["ds", "scenario", "user_id", "item_id", "ts", "example_id"]
 
 
 def cold_items(
-    lake: Lake, ds: dt.date, given: ColdItems, remainders: tuple[int, ...], assembler: Assembler, log: Interactions
+    lake: Lake,
+    ds: dt.date,
+    given: ColdItems,
+    judged: int,
+    left: tuple[int, ...],
+    assembler: Assembler,
+    log: Interactions,
 ) -> Iterator[tuple[Interactions, PartUnits]]:
     """Yield what is learned of and the units, for each group and in it for each scenario.
 
     Parameters
     ----------
-    remainders
-        Of the items' hashes by `one_in`: the first are judged, and none of them is learned of.
+    judged
+        The remainder of the hashes, by `one_in`, of the items that are asked for.
+    left
+        The remainders of those that are not learned of.
     log
         The rows of all parts.
     """
-    left_M = _remainders(lake, ds, given, log.vocabulary)
-    cold_M, judged_M = np.isin(left_M, remainders), left_M == remainders[0]
+    remainder_M = _remainders(lake, ds, given, log.vocabulary)
+    cold_M, judged_M = np.isin(remainder_M, left), remainder_M == judged
     shared_U = _shared(log)
     group_U = (uniform(hash_strings(log.user_ids)) * given.groups).astype(np.int64)
     examples = _examples(lake, ds, judged_M, log.user_ids.filter(pa.array(shared_U)), log.vocabulary)

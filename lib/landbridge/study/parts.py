@@ -1,4 +1,4 @@
-"""The study of a ranking task whose split declares parts: next items, cold users, cold items, learning curves.
+"""The study of a ranking task with declared parts: next items, cold users, cold and known items, learning curves.
 
 What is judged on the test is fitted on training and validation rows; a search, and the validation column of the table,
 fit on training rows and judge the validation rows.
@@ -37,8 +37,11 @@ from landbridge.study.rankings import Fits, Learned, Rankings, every_row
 
 COLD = "cold"
 COLD_ITEMS = "cold items"
-_ENDINGS = {COLD: ", cold users", COLD_ITEMS: ", cold items"}
+KNOWN_ITEMS = "known items"
+_ENDINGS = {COLD: ", cold users", COLD_ITEMS: ", cold items", KNOWN_ITEMS: ", known items"}
 _BEFORE = {"validation": ("train",), "test": ("train", "validation")}
+_KNOWN = 2
+"""The remainder of the items that are judged beside the cold ones, and learned of."""
 Metric = Literal["ndcg", "recall", "hit_rate"]
 _SECTIONS = ("features", "split", "contenders", "associations")
 _READ = ("examples", "histories", "vocabulary", "statistics", "user_state")
@@ -77,8 +80,9 @@ class PartStudy(Rankings):
     def parts(self) -> Sequence[str]:
         """The judged part; cold users, cold items and the shares of the learning curve where they are asked for."""
         given = self.config.study
-        cold = [name for name, wanted in ((COLD, given.cold), (COLD_ITEMS, given.cold_items)) if wanted]
-        return (self.judge, *cold, *(f"{share:g}" for share in given.shares))
+        cold = (COLD,) if given.cold else ()
+        items = (COLD_ITEMS, KNOWN_ITEMS) if given.cold_items else ()
+        return (self.judge, *cold, *items, *(f"{share:g}" for share in given.shares))
 
     @property
     def searched(self) -> Sequence[str]:
@@ -236,12 +240,13 @@ class PartStudy(Rankings):
             units, learn = cold_users(self.lake, self.ds, given, int(judge != "test"), self._assembler, self._log)
             yield Case(learn, units)
             return
-        if part == COLD_ITEMS:
+        if part in (COLD_ITEMS, KNOWN_ITEMS):
             chosen = self.config.study.cold_items
             assert chosen is not None
             # So are other items, and those that are judged in the end are not learned of either.
-            remainders = (0,) if judge == "test" else (1, 0)
-            for learn, units in cold_items(self.lake, self.ds, chosen, remainders, self._assembler, self._log):
+            left = (0,) if judge == "test" else (1, 0)
+            judged = left[0] if part == COLD_ITEMS else _KNOWN
+            for learn, units in cold_items(self.lake, self.ds, chosen, judged, left, self._assembler, self._log):
                 yield Case(learn, units)
             return
         before = self._read(_BEFORE[judge])
@@ -267,7 +272,7 @@ def open_parts(config: Config, lake: Lake, ds: dt.date, say: Callable[[str], Non
 
 def _measured(rows: pa.Table, metric: Metric, k: int) -> Measured:
     """Return the mean of one part's rows over units; of cold items each question is one, however many a user has."""
-    alone = pc.all(pc.equal(rows["window"], COLD_ITEMS)).as_py()
+    alone = pc.all(pc.is_in(rows["window"], pa.array([COLD_ITEMS, KNOWN_ITEMS]))).as_py()
     places = places_of(rows, ("scenario", "window", "item_id") if alone else ("scenario", "window"))
     return mean_of(places, value_of(places, metric, k))
 
