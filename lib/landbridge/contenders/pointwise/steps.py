@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landbridge.config.rankers import RankerSettings
+from landbridge.config.rankers import RankerSettings, Sparsity
 from landbridge.contenders.pointwise.prepared import Prepared
 from landbridge.contenders.pointwise.shared_auc import shared_auc
 from landbridge.errors import TrainError
 from landbridge.models.contrast import Contrast
 from landbridge.models.initial import is_table
+from landbridge.models.losses import sparsity
 from landbridge.models.rankers import PointRanker
 from landbridge.models.rankers.history import histories_of, some_questions_viewed
 from landbridge.models.rankers.layers import Drop
@@ -58,6 +59,7 @@ class Objective:
     answer_NK: NDArray[np.float32]
     drop: Drop
     contrast: Contrast
+    sparsity: Sparsity
     seed: int
 
     def loss(self, mine: NDArray[Any], epoch: int, step: int) -> Tensor:
@@ -68,7 +70,10 @@ class Objective:
         questions = self.train.batch(mine)
         if len(mine):
             viewed = some_questions_viewed(questions, augment, self.seed, epoch)
-            loss = _loss(self.ranker(viewed, self.drop), torch.from_numpy(self.answer_NK[mine]))
+            logit_BK, pruned_BL = self.ranker.judged(viewed, self.drop)
+            loss = _loss(logit_BK, torch.from_numpy(self.answer_NK[mine]))
+            if pruned_BL is not None:
+                loss = loss + self.sparsity.weight * sparsity(pruned_BL, self.sparsity.low, self.sparsity.high).sum()
         if self.contrast.weight > 0.0:
             histories, weight_B = histories_of(questions), torch.ones(len(mine))
             loss = loss + self.contrast.loss(self.ranker, histories, weight_B, self.seed, epoch, step)
@@ -101,6 +106,7 @@ def fit_ranker(
         Answers.of(train, list(settings.tasks)).answer_NK,
         drop,
         Contrast(settings.augment, settings.contrastive, ranks),
+        settings.sparsity,
         seed,
     )
     judged = held_out is not None and 0.0 < float(held_out.rows.label_N.mean() if len(held_out) else 0.0) < 1.0

@@ -15,7 +15,7 @@ from landbridge.models.encoder import Table
 from landbridge.models.histories import Histories
 from landbridge.models.initial import initialise
 from landbridge.models.noise import Noise
-from landbridge.models.rankers.inputs import Inputs
+from landbridge.models.rankers.inputs import Given, Inputs
 from landbridge.models.rankers.layers import Drop
 from landbridge.models.rankers.questions import Questions
 from landbridge.models.rankers.sizes import RankerSizes
@@ -39,10 +39,15 @@ class PointRanker(nn.Module, ABC):
 
     def forward(self, questions: Questions, drop: Drop | None = None) -> Tensor:
         """Return logit_BK, a column a task; the first is the label's. A scenario beyond the vocabulary is unknown."""
-        hidden_BW, wide_BK = self.inputs(questions, drop)
-        known_B = questions.scenario_B < self.sizes.scenarios
-        read_BK = self.read(hidden_BW, torch.where(known_B, questions.scenario_B, 0), drop)
-        return torch.as_tensor(read_BK + wide_BK)
+        return self.judged(questions, drop)[0]
+
+    def judged(self, questions: Questions, drop: Drop | None = None) -> tuple[Tensor, Tensor | None]:
+        """Return logit_BK, and pruned_BL: of each row the share of every layer that it does without; None where no
+        layer is pruned.
+        """
+        given, wide_BK = self.inputs(questions, drop)
+        read_BK, pruned_BL = self.read_pruned(given, drop)
+        return torch.as_tensor(read_BK + wide_BK), pruned_BL
 
     def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
         """Return user_HD, what the encoder makes of the histories; the ranker has one."""
@@ -52,8 +57,12 @@ class PointRanker(nn.Module, ABC):
         return history.encoded(histories, table, noise)
 
     @abstractmethod
-    def read(self, hidden_BW: Tensor, scenario_B: Tensor, drop: Drop | None) -> Tensor:
+    def read(self, given: Given, drop: Drop | None) -> Tensor:
         """Return logit_BK of the input's vectors."""
+
+    def read_pruned(self, given: Given, drop: Drop | None) -> tuple[Tensor, Tensor | None]:
+        """Return logit_BK and pruned_BL; a ranker that prunes its layers says so here."""
+        return self.read(given, drop), None
 
     def settle(self) -> None:
         """Set weights that begin at something else than noise."""
