@@ -27,6 +27,13 @@ class Sparsity(Node):
         return self
 
 
+class Distill(Node):
+    """Which contender a group's networks learn from beside the labels."""
+
+    teacher: str = Field(description="A contender that is fitted once for all scenarios, such as mmoe or blend_across.")
+    weight: Share = Field(0.5, description="Of its probability in what a network is asked for; the rest is the label.")
+
+
 class RankerSettings(Reading):
     """A group of contenders: every kind with every strategy. A joint fit is named as its kind; `single` has none."""
 
@@ -37,6 +44,10 @@ class RankerSettings(Reading):
     )
     pooling: Share | None = Field(
         None, description="Weight of a kind's joint fit in <kind>_pooling, beside the own one; none when left out."
+    )
+    distill: Distill | None = Field(None, description="The networks are smaller ones that stand in for this contender.")
+    int8: bool = Field(
+        False, description="Weights of 8 bits after the fit: files of a quarter, scoring as fast as before."
     )
     dim: int = Field(32, ge=2)
     hidden: list[int] = Field(default_factory=lambda: [128, 64], min_length=1)
@@ -68,6 +79,11 @@ class RankerSettings(Reading):
             raise ValueError(
                 "augment makes views of the history, which nothing encodes; set encoder to attention, recurrent, "
                 "convolutional or pooled"
+            )
+        if self.distill is not None and (self.strategies != ("joint",) or "single" in self.kinds or self.pooling):
+            raise ValueError(
+                f"distill: {self.distill.teacher} teaches networks of all scenarios at once; write "
+                "strategies: [joint], and leave the kind single and pooling out"
             )
         if self.encoder == "attention":
             check_heads(self.dim, self.heads)

@@ -40,13 +40,14 @@ class Answers:
     answer_NK: NDArray[np.float32]
 
     @classmethod
-    def of(cls, prepared: Prepared, tasks: list[str]) -> Answers:
-        """Return a column a task."""
+    def of(cls, prepared: Prepared, tasks: list[str], target_N: NDArray[np.float32] | None = None) -> Answers:
+        """Return a column a task; `target_N` stands in the place of the label where it is given."""
         rows = prepared.rows
+        label_N = rows.label_N if target_N is None else target_N
         value_N = rows.value_N.astype(np.float64)
         if not np.isnan(value_N).all():
             value_N = (value_N - np.nanmean(value_N)) / max(float(np.nanstd(value_N)), 1e-6)
-        columns = {"label": rows.label_N.astype(np.float64), "value": value_N}
+        columns = {"label": label_N.astype(np.float64), "value": value_N}
         return cls(np.stack([columns[task] for task in tasks], axis=1).astype(np.float32))
 
 
@@ -88,11 +89,13 @@ def fit_ranker(
     seed: int,
     continued: bool = False,
     ranks: Together | None = None,
+    target_N: NDArray[np.float32] | None = None,
 ) -> list[float]:
     """Fit in place and return the AUC on held-out rows after each epoch; the weights of its best epoch stay.
 
     Losses are summed over all ranks before the step, so that the gradient does not depend on how rows lie on ranks.
-    Where nothing is held out, or only one answer, the last epoch stays.
+    Where nothing is held out, or only one answer, the last epoch stays. `target_N` are probabilities of the training
+    rows that are learned in the place of their labels.
     """
     ranks = ranks or Alone()
     rate = settings.learning_rate * (settings.fine_tune_rate if continued else 1.0)
@@ -103,7 +106,7 @@ def fit_ranker(
     objective = Objective(
         ranker,
         train,
-        Answers.of(train, list(settings.tasks)).answer_NK,
+        Answers.of(train, list(settings.tasks), target_N).answer_NK,
         drop,
         Contrast(settings.augment, settings.contrastive, ranks),
         settings.sparsity,

@@ -16,6 +16,7 @@ from landbridge.models.histories import Histories
 from landbridge.models.initial import initialise
 from landbridge.models.noise import Noise
 from landbridge.models.rankers.inputs import Given, Inputs
+from landbridge.models.rankers.int8 import packed, unpacked
 from landbridge.models.rankers.layers import Drop
 from landbridge.models.rankers.questions import Questions
 from landbridge.models.rankers.sizes import RankerSizes
@@ -79,17 +80,17 @@ class PointRanker(nn.Module, ABC):
             self.settle()
 
 
-def save_ranker(ranker: PointRanker, folder: Path) -> None:
-    """Write ranker.json and ranker.safetensors into an existing folder."""
+def save_ranker(ranker: PointRanker, folder: Path, int8: bool = False) -> None:
+    """Write ranker.json and ranker.safetensors into an existing folder; `int8`: its weights are `int8.rounded`."""
     tree = {"kind": ranker.kind, "sizes": ranker.sizes.to_json()}
     (folder / "ranker.json").write_text(json.dumps(tree, indent=1, sort_keys=True), encoding="utf-8")
     weights = {name: value.detach().cpu().contiguous() for name, value in ranker.state_dict().items()}
-    save_file(weights, folder / "ranker.safetensors")
+    save_file(packed(weights) if int8 else weights, folder / "ranker.safetensors")
 
 
 def load_ranker(folder: Path, kinds: dict[str, type[PointRanker]]) -> PointRanker:
     """Read what `save_ranker` wrote."""
     tree = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
     ranker = kinds[tree["kind"]](RankerSizes.from_json(tree["sizes"]))
-    ranker.load_state_dict(load_file(folder / "ranker.safetensors"))
+    ranker.load_state_dict(unpacked(load_file(folder / "ranker.safetensors")))
     return ranker.eval()
