@@ -23,6 +23,8 @@ GROUPS = (
     f"{{suffix: convolutional, kinds: [single], encoder: convolutional, {READING}}}",
     "{suffix: pooled, kinds: [mmoe], encoder: pooled, contrastive: 0.1, "
     f"augment: {{crop: 0.3, mask: 0.3, reorder: 0.5, share: 0.3}}, {READING}}}",
+    "{suffix: gated, kinds: [ple, pepnet, adasparse], dim: 8, hidden: [16], tower: [8], epochs: 2, batch: 256}",
+    "{suffix: small, kinds: [shared], distill: {teacher: trees_joint}, int8: true, dim: 4, hidden: [8], tower: []}",
 )
 CONFIG = config_of(
     f"pointwise.contenders.networks=[{', '.join(GROUPS)}]",

@@ -11,7 +11,7 @@ from tests.points import CATEGORIES, NUMBERS, SCENARIOS, config_of, table_of
 from tests.train.together import together
 
 from landbridge.config.histories import Augment
-from landbridge.config.rankers import RankerSettings
+from landbridge.config.rankers import RankerSettings, Sparsity
 from landbridge.contenders.pointwise.base import PointView
 from landbridge.contenders.pointwise.network import PointNetwork, contenders
 from landbridge.contenders.pointwise.prepared import Known, Prepared
@@ -61,6 +61,36 @@ def test_every_strategy_is_saved_and_repeats_itself(strategy, settings, tmp_path
     assert not np.array_equal(fit("star", strategy, settings, seed=1).probability(TEST), found)
     fitted.save(tmp_path)
     np.testing.assert_array_equal(type(fitted).load(tmp_path).probability(TEST), found)
+
+
+@pytest.mark.parametrize("kind", ["ple", "pepnet", "adasparse"])
+@pytest.mark.parametrize("strategy", ["joint", "target_only", "zero_shot", "fine_tune"])
+def test_every_kind_crosses_by_every_strategy(kind, strategy, tmp_path):
+    fitted, own = fit(kind, strategy), TEST.of_scenario("small")
+    found = fitted.probability(own)
+    assert ((found > 0) & (found < 1)).all()
+    assert not np.array_equal(fit(kind, strategy, seed=1).probability(own), found)
+    fitted.save(tmp_path)
+    np.testing.assert_array_equal(type(fitted).load(tmp_path).probability(own), found)
+
+
+def test_sparsity_is_of_adasparse_alone_and_leaves_what_others_learn_as_it_is():
+    given = SMALL.model_copy(update={"sparsity": Sparsity(low=0.8, high=0.9, weight=50.0)})
+    for kind, same in (("shared", True), ("mmoe", True), ("ple", True), ("pepnet", True), ("adasparse", False)):
+        found = [fit(kind, settings=one).probability(TEST) for one in (SMALL, given)]
+        assert np.array_equal(*found) is same
+
+
+def test_adasparse_prunes_the_share_that_it_is_asked_for():
+    known = Known.fit(TRAIN, 2)
+    every = Prepared.of(TEST, known, None, None).batch(np.arange(len(TEST)))
+    shares = []
+    for low, high in ((0.0, 0.05), (0.5, 0.6)):
+        given = SMALL.model_copy(update={"sparsity": Sparsity(low=low, high=high, weight=20.0), "epochs": 8})
+        pruned_BL = fit("adasparse", settings=given).ranker.judged(every)[1]
+        shares.append(float(pruned_BL.detach().mean()))
+    assert shares[0] < 0.15
+    assert 0.4 < shares[1] < 0.7
 
 
 @pytest.mark.parametrize("settings", [SMALL, PAST, READ], ids=["plain", "past", "encoder"])

@@ -20,6 +20,7 @@ from landbridge.config.study import Tune
 from landbridge.errors import ConfigError, DataError
 from landbridge.study.pointwise import Examples, PointStudy
 from landbridge.study.protocol import ALL, Trial
+from landbridge.study.store import Store
 from landbridge.study.study import matrix, study, tracked
 from landbridge.study.tune import tune
 from landbridge.tracking.server import address
@@ -114,6 +115,24 @@ def test_what_a_trial_depends_on_is_in_its_fingerprint(tmp_path):
     assert of("logistic") == of("logistic", "pointwise.contenders.trees.leaves=7")
     assert of("logistic") == of("logistic", "study.seeds=[4]")
     assert of("logistic") != of("logistic", "pointwise.numbers.age=income")
+
+
+def test_a_smaller_network_stands_beside_its_teacher(tmp_path):
+    groups = "{kinds: [shared], dim: 8, hidden: [16], tower: [8], epochs: 2, batch: 128}, "
+    groups += "{suffix: small, kinds: [shared], distill: {teacher: shared}, dim: 4, hidden: [4], tower: [], epochs: 2}"
+    protocol, said = study_of(tmp_path, f"pointwise.contenders.networks=[{groups}]", folds=2), []
+    study(protocol, ["shared", "shared_small"], [0, 1], tmp_path, said.append)
+    (line,) = [one for one in said if one.startswith("shared_small in place of shared: ")]
+    assert "rows a second of the processor against" in line
+    assert sum("seed 1" in one and "; in place of shared: " in one for one in said) == 2
+    kept = {name: Store(tmp_path).facts(Trial(name, 0, "0")) for name in ("shared", "shared_small")}
+    assert kept["shared"].smaller is None
+    assert kept["shared_small"].smaller["stands_for"] == "shared"
+    file = Store(tmp_path).file(Trial("shared", 0, "0"))
+    assert b"smaller" not in pq.read_schema(file).metadata[b"landbridge.trial"]
+    said.clear()
+    study(protocol, ["shared", "shared_small"], [0, 1], tmp_path, said.append)
+    assert line in said, "what was measured is told again, not measured again"
 
 
 def test_slices_tell_known_from_unknown(done):

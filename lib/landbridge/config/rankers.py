@@ -7,10 +7,31 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from landbridge.config.histories import Reading, check_heads
-from landbridge.config.node import Name, Share
+from landbridge.config.node import Name, Node, Share
 
-Kind = Literal["single", "shared", "shared_bottom", "mmoe", "star"]
+Kind = Literal["single", "shared", "shared_bottom", "mmoe", "star", "ple", "pepnet", "adasparse"]
 Crossing = Literal["joint", "target_only", "zero_shot", "fine_tune"]
+
+
+class Sparsity(Node):
+    """What share of each layer adasparse prunes; only a share outside the bounds costs anything."""
+
+    low: Share = Field(0.15, description="The least share of a layer's neurons that a row goes without.")
+    high: Share = Field(0.25, description="The largest.")
+    weight: float = Field(1.0, ge=0, description="Of the squared distance to the middle, beside the log loss.")
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low is {self.low}, above high {self.high}; a share cannot lie between them")
+        return self
+
+
+class Distill(Node):
+    """Which contender a group's networks learn from beside the labels."""
+
+    teacher: str = Field(description="A contender that is fitted once for all scenarios, such as mmoe or blend_across.")
+    weight: Share = Field(0.5, description="Of its probability in what a network is asked for; the rest is the label.")
 
 
 class RankerSettings(Reading):
@@ -24,10 +45,15 @@ class RankerSettings(Reading):
     pooling: Share | None = Field(
         None, description="Weight of a kind's joint fit in <kind>_pooling, beside the own one; none when left out."
     )
+    distill: Distill | None = Field(None, description="The networks are smaller ones that stand in for this contender.")
+    int8: bool = Field(
+        False, description="Weights of 8 bits after the fit: files of a quarter, scoring as fast as before."
+    )
     dim: int = Field(32, ge=2)
     hidden: list[int] = Field(default_factory=lambda: [128, 64], min_length=1)
     tower: list[int] = Field(default_factory=lambda: [32])
-    experts: int = Field(4, ge=1)
+    experts: int = Field(4, ge=1, description="That a row enters: of mmoe all are shared, of ple half are its own.")
+    sparsity: Sparsity = Sparsity()
     heads: int = Field(4, ge=1, description="Of the candidate's attention on the history, and of the encoder's.")
     history: int = Field(0, ge=0, description="Events of the user beside a row, those nearest to its item; 0: none.")
     across: bool = Field(True, description="The history holds events of all scenarios, not only of the row's own.")
@@ -53,6 +79,11 @@ class RankerSettings(Reading):
             raise ValueError(
                 "augment makes views of the history, which nothing encodes; set encoder to attention, recurrent, "
                 "convolutional or pooled"
+            )
+        if self.distill is not None and (self.strategies != ("joint",) or "single" in self.kinds or self.pooling):
+            raise ValueError(
+                f"distill: {self.distill.teacher} teaches networks of all scenarios at once; write "
+                "strategies: [joint], and leave the kind single and pooling out"
             )
         if self.encoder == "attention":
             check_heads(self.dim, self.heads)

@@ -68,6 +68,17 @@ def binary(logit_BK: Tensor, label_B: Tensor, drawn_BK: Tensor) -> Tensor:
     return loss_BK.sum(1) / drawn_BK.sum(1)
 
 
+def sparsity(pruned_BL: Tensor, low: float, high: float) -> Tensor:
+    """Return loss_B: the squared distance of each layer's pruned share to the middle of the bounds, averaged.
+
+    A share within the bounds costs nothing (Yang et al. 2022, AdaSparse, the sparsity-controlled regularisation; there
+    its weight grows with the distance and while the fit runs).
+    """
+    away_BL = pruned_BL - (low + high) / 2.0
+    outside_BL = (pruned_BL < low) | (pruned_BL > high)
+    return (away_BL**2 * outside_BL).mean(1)
+
+
 def contrastive(first_ND: Tensor, second_ND: Tensor) -> Tensor:
     """Return loss_N: how badly each history's two views are told from the views of the others, both ways averaged.
 

@@ -23,6 +23,7 @@ from landbridge.evaluate.pointwise import all_metrics, auc_of, main_metrics, sli
 from landbridge.feed.rows import Coding, Rows
 from landbridge.feed.vectors import Texts, Vectors
 from landbridge.study.protocol import ALL, Entry, Measured, Metric, Protocol, Scored, Trial
+from landbridge.study.smaller import Smaller
 
 PARTS = ("train", "validation", "test")
 _KNOWN = ("user_known", "item_known", "user_shared")
@@ -223,7 +224,7 @@ def fitted_and_scored(
     score_N, seconds = np.full(len(test), np.nan, np.float32), 0.0
     held_N = None if held_out is None or not validation else np.full(len(held_out), np.nan, np.float32)
     curve: tuple[tuple[float, int, float], ...] = ()
-    left_out = []
+    left_out, smaller = [], None
     for scope in [ALL] if contender.pooled else test.scenarios:
         view = PointView(config, scope, material.rows, held_out, trial.seed, material.vectors)
         sentence = contender.left_out(view)
@@ -234,7 +235,8 @@ def fitted_and_scored(
         fitted = contender.fit(view)
         _fill(score_N, fitted, test, scope)
         seconds += time.monotonic() - begun
-        curve = tuple(getattr(fitted, "curve", ())) if contender.pooled else ()
+        if contender.pooled:
+            curve, smaller = tuple(getattr(fitted, "curve", ())), Smaller.of(fitted, test)
         if held_N is not None and held_out is not None:
             _fill(held_N, fitted, held_out, scope)
     reached = float("nan")
@@ -243,7 +245,7 @@ def fitted_and_scored(
         reached = auc_of(held_out.label_N > 0, held_N, everybody, 1).value
     known_N = ~np.isnan(score_N)
     rows = _score_rows(test, score_N, material, trial.part, config).filter(pa.array(known_N)) if known_N.any() else None
-    return Scored(rows, seconds, reached, curve, tuple(left_out))
+    return Scored(rows, seconds, reached, curve, tuple(left_out), None if smaller is None else smaller.to_json())
 
 
 def _fill(score_N: NDArray[np.float32], fitted: PointFitted, rows: Rows, scope: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -53,6 +54,8 @@ class Scored:
         (seconds, examples, measure on held-out rows) while it learned; empty where it does not learn in steps.
     left_out
         Why there are no rows, or why there are none of some scenarios.
+    smaller
+        Of a model that stands in for a larger one: what that costs and saves (`study.smaller`).
     """
 
     rows: pa.Table | None
@@ -60,6 +63,7 @@ class Scored:
     validation: float = float("nan")
     curve: tuple[tuple[float, int, float], ...] = ()
     left_out: tuple[str, ...] = ()
+    smaller: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -170,3 +174,4 @@ class Facts:
     curve: tuple[tuple[float, int, float], ...] = ()
     left_out: tuple[str, ...] = ()
     rows: int = 0
+    smaller: Mapping[str, Any] | None = None

@@ -12,6 +12,7 @@ from pathlib import Path
 from landbridge.errors import ConfigError
 from landbridge.step import Outcome
 from landbridge.study.protocol import ALL, Entry, Facts, Metric, Protocol, Trial
+from landbridge.study.smaller import sentence_of
 from landbridge.study.store import Store
 from landbridge.tracking.run import Tracker
 
@@ -75,7 +76,8 @@ def _said(facts: Facts, measure: str) -> str:
         return f"left out: {'; '.join(facts.left_out)}"
     validation = "" if math.isnan(facts.validation) else f", {measure} on validation {facts.validation:.4f}"
     also = f"; left out: {'; '.join(facts.left_out)}" if facts.left_out else ""
-    return f"{facts.rows} rows in {facts.seconds:.1f} s{validation}{also}"
+    smaller = "" if facts.smaller is None else f"; {sentence_of([facts.smaller])}"
+    return f"{facts.rows} rows in {facts.seconds:.1f} s{validation}{also}{smaller}"
 
 
 def _told(

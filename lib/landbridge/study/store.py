@@ -52,9 +52,17 @@ class Store:
         """Keep a trial; the file appears complete or not at all."""
         rows = pa.table({}) if scored.rows is None else scored.rows
         facts = Facts(
-            dict(fingerprint), scored.seconds, scored.validation, scored.curve, scored.left_out, rows.num_rows
+            dict(fingerprint),
+            scored.seconds,
+            scored.validation,
+            scored.curve,
+            scored.left_out,
+            rows.num_rows,
+            scored.smaller,
         )
         kept = asdict(facts) | {"validation": None if math.isnan(facts.validation) else facts.validation}
+        if facts.smaller is None:
+            del kept["smaller"]
         for name, value in (("contender", pa.scalar(trial.contender)), ("seed", pa.scalar(trial.seed, pa.int32()))):
             rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
         rows = rows.replace_schema_metadata({_FACTS: json.dumps(kept).encode()})

@@ -20,6 +20,7 @@ from landbridge.study.protocol import Protocol
 from landbridge.study.published import with_published
 from landbridge.study.runner import chosen, run_trials, trials_of
 from landbridge.study.screen import lines_of
+from landbridge.study.smaller import lines_of_smaller
 from landbridge.study.store import Store
 from landbridge.study.table import Row, table_of, write_table
 from landbridge.tracking.run import Tracker
@@ -79,6 +80,8 @@ def study(protocol: Protocol, wanted: Sequence[str] | None, seeds: Sequence[int]
         entries, facts = with_published(protocol, entries, facts, seeds[0], store, say)
         rows = table_of(protocol, entries, facts, store)
         _shown(rows, f"{protocol.config.name}: seeds {', '.join(map(str, seeds))}", say)
+        for line in lines_of_smaller(facts):
+            say(line)
         if rows:
             tracker.keep([write_table(rows, folder / "table.csv"), plot_table(rows, folder / "table.png")])
             say(f"The table is in {folder / 'table.csv'}, its picture beside it, all scores in {folder / 'scores'}")

@@ -48,6 +48,8 @@ class PointFitted(ABC):
     """Names the class in a saved folder."""
     curve: tuple[tuple[float, int, float], ...] = ()
     """While it learned: seconds since the fit began, examples seen so far, AUC on the held-out rows. Not saved."""
+    stands_for: tuple[str, PointFitted] | None = None
+    """The name of what it is a smaller one of, and that itself; a study compares the two. Not saved."""
 
     @abstractmethod
     def probability(self, rows: Rows) -> NDArray[np.float32]:

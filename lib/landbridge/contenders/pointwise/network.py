@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from landbridge.feed.past import Past
 from landbridge.feed.rows import Coding, Rows
 from landbridge.models.initial import salt
 from landbridge.models.rankers import PointRanker, RankerSizes, new_ranker, read_ranker, save_ranker
+from landbridge.models.rankers.int8 import rounded
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class PointNetworkFitted(PointFitted):
     as_scenario: int | None
     heldout_auc: tuple[float, ...] = ()
     """After each epoch."""
+    int8: bool = False
+    stands_for: tuple[str, PointFitted] | None = field(default=None, repr=False)
 
     def probability(self, rows: Rows) -> NDArray[np.float32]:
         """Return the probability of every row, shape N."""
@@ -42,9 +45,10 @@ class PointNetworkFitted(PointFitted):
 
     def save(self, folder: Path) -> None:
         """Write the ranker (safetensors, JSON), known.npz, network.json, and past.npz where there is a history."""
-        save_ranker(self.ranker, folder)
+        save_ranker(self.ranker, folder, self.int8)
         self.known.save(folder / "known.npz")
-        facts = {"as_scenario": self.as_scenario, "heldout_auc": list(self.heldout_auc)}
+        facts: dict[str, Any] = {"as_scenario": self.as_scenario, "heldout_auc": list(self.heldout_auc)}
+        facts |= {"int8": True} if self.int8 else {}
         (folder / "network.json").write_text(json.dumps(facts), encoding="utf-8")
         if self.past is not None:
             self.past.save(folder / "past.npz")
@@ -55,7 +59,8 @@ class PointNetworkFitted(PointFitted):
         facts = json.loads((folder / "network.json").read_text(encoding="utf-8"))
         known = Known.load(folder / "known.npz")
         past = Past.load(folder / "past.npz") if (folder / "past.npz").exists() else None
-        return cls(read_ranker(folder), known, past, facts["as_scenario"], tuple(facts["heldout_auc"]))
+        auc, int8 = tuple(facts["heldout_auc"]), facts.get("int8", False)
+        return cls(read_ranker(folder), known, past, facts["as_scenario"], auc, int8)
 
 
 class PointNetwork(PointContender):
@@ -97,7 +102,21 @@ class PointNetwork(PointContender):
         return None
 
     def fit(self, view: PointView) -> PointNetworkFitted:
-        """Fit, or continue the source's fit."""
+        """Fit, or continue the source's fit; then round the weights where 8 bits are asked for."""
+        return self._rounded(self._float(view))
+
+    def fit_taught(self, view: PointView, target_N: NDArray[np.float32]) -> PointNetworkFitted:
+        """Fit on all rows with `target_N` in the place of their labels."""
+        return self._rounded(self._fresh(view, view.rows, view.held_out, None, target_N))
+
+    def _rounded(self, fitted: PointNetworkFitted) -> PointNetworkFitted:
+        if not self.settings.int8:
+            return fitted
+        less = new_ranker(self.ranker_kind, fitted.ranker.sizes, 0)
+        less.load_state_dict(rounded(fitted.ranker.state_dict()))
+        return replace(fitted, ranker=less.eval(), int8=True, stands_for=(f"{self.name} in 32 bits", fitted))
+
+    def _float(self, view: PointView) -> PointNetworkFitted:
         source = view.config.transfer.source
         if self.strategy in ("joint", "target_only"):
             held_out = None if view.held_out is None else view.own(view.held_out)
@@ -123,13 +142,18 @@ class PointNetwork(PointContender):
         return fitted
 
     def _fresh(
-        self, view: PointView, rows: Rows, held_out: Rows | None, as_scenario: int | None
+        self,
+        view: PointView,
+        rows: Rows,
+        held_out: Rows | None,
+        as_scenario: int | None,
+        target_N: NDArray[np.float32] | None = None,
     ) -> PointNetworkFitted:
         # A continued network needs a table of every user that one of its scenarios knows, and so all have them alike.
         known = Known.fit(rows, self.settings.user_rows, view.config.features.scenario)
         ranker = new_ranker(self.ranker_kind, sizes_of(rows.coding, known, self.settings, _outcomes(rows)), view.seed)
         _standardise(ranker, rows)
-        return self._fitted(view, ranker, rows, rows, held_out, as_scenario, continued=False)
+        return self._fitted(view, ranker, rows, rows, held_out, as_scenario, continued=False, target_N=target_N)
 
     def _fitted(
         self,
@@ -140,6 +164,7 @@ class PointNetwork(PointContender):
         held_out: Rows | None,
         as_scenario: int | None,
         continued: bool,
+        target_N: NDArray[np.float32] | None = None,
     ) -> PointNetworkFitted:
         """Fit the ranker on `rows`, with the past and the known ids of `seen`."""
         given = self.settings
@@ -148,7 +173,7 @@ class PointNetwork(PointContender):
         train = Prepared.of(rows, known, past, as_scenario)
         judged = None if held_out is None or not len(held_out) else Prepared.of(held_out, known, past, as_scenario)
         drawn = int(salt(view.seed, self.name, "continued" if continued else "fresh") >> np.uint64(33))
-        found = fit_ranker(ranker, train, judged, given, drawn, continued)
+        found = fit_ranker(ranker, train, judged, given, drawn, continued, target_N=target_N)
         return PointNetworkFitted(ranker, known, past, as_scenario, tuple(found))
 
 
@@ -157,7 +182,8 @@ def contenders(config: Config) -> list[PointContender]:
     assert config.pointwise is not None
     every: dict[str, PointContender] = {}
     for group in config.pointwise.contenders.networks:
-        for kind in group.kinds:
+        # Those that have a teacher are in `distilled`, which knows all teachers.
+        for kind in group.kinds if group.distill is None else ():
             for strategy in group.strategies:
                 one = PointNetwork(kind, strategy, group)
                 every.setdefault(one.name, one)

@@ -8,7 +8,7 @@ from landbridge.config.schema import Config
 from landbridge.contenders.pointwise.base import PointContender
 from landbridge.errors import ConfigError
 
-_MODULES = ("constant", "logistic", "trees", "network", "pooled", "average", "blend")
+_MODULES = ("constant", "logistic", "trees", "network", "pooled", "average", "blend", "distilled")
 """Modules of this package, in the order of the tables."""
 
 

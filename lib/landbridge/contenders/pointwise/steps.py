@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from landbridge.config.rankers import RankerSettings
+from landbridge.config.rankers import RankerSettings, Sparsity
 from landbridge.contenders.pointwise.prepared import Prepared
 from landbridge.contenders.pointwise.shared_auc import shared_auc
 from landbridge.errors import TrainError
 from landbridge.models.contrast import Contrast
 from landbridge.models.initial import is_table
+from landbridge.models.losses import sparsity
 from landbridge.models.rankers import PointRanker
 from landbridge.models.rankers.history import histories_of, some_questions_viewed
 from landbridge.models.rankers.layers import Drop
@@ -39,13 +40,14 @@ class Answers:
     answer_NK: NDArray[np.float32]
 
     @classmethod
-    def of(cls, prepared: Prepared, tasks: list[str]) -> Answers:
-        """Return a column a task."""
+    def of(cls, prepared: Prepared, tasks: list[str], target_N: NDArray[np.float32] | None = None) -> Answers:
+        """Return a column a task; `target_N` stands in the place of the label where it is given."""
         rows = prepared.rows
+        label_N = rows.label_N if target_N is None else target_N
         value_N = rows.value_N.astype(np.float64)
         if not np.isnan(value_N).all():
             value_N = (value_N - np.nanmean(value_N)) / max(float(np.nanstd(value_N)), 1e-6)
-        columns = {"label": rows.label_N.astype(np.float64), "value": value_N}
+        columns = {"label": label_N.astype(np.float64), "value": value_N}
         return cls(np.stack([columns[task] for task in tasks], axis=1).astype(np.float32))
 
 
@@ -58,6 +60,7 @@ class Objective:
     answer_NK: NDArray[np.float32]
     drop: Drop
     contrast: Contrast
+    sparsity: Sparsity
     seed: int
 
     def loss(self, mine: NDArray[Any], epoch: int, step: int) -> Tensor:
@@ -68,7 +71,10 @@ class Objective:
         questions = self.train.batch(mine)
         if len(mine):
             viewed = some_questions_viewed(questions, augment, self.seed, epoch)
-            loss = _loss(self.ranker(viewed, self.drop), torch.from_numpy(self.answer_NK[mine]))
+            logit_BK, pruned_BL = self.ranker.judged(viewed, self.drop)
+            loss = _loss(logit_BK, torch.from_numpy(self.answer_NK[mine]))
+            if pruned_BL is not None:
+                loss = loss + self.sparsity.weight * sparsity(pruned_BL, self.sparsity.low, self.sparsity.high).sum()
         if self.contrast.weight > 0.0:
             histories, weight_B = histories_of(questions), torch.ones(len(mine))
             loss = loss + self.contrast.loss(self.ranker, histories, weight_B, self.seed, epoch, step)
@@ -83,11 +89,13 @@ def fit_ranker(
     seed: int,
     continued: bool = False,
     ranks: Together | None = None,
+    target_N: NDArray[np.float32] | None = None,
 ) -> list[float]:
     """Fit in place and return the AUC on held-out rows after each epoch; the weights of its best epoch stay.
 
     Losses are summed over all ranks before the step, so that the gradient does not depend on how rows lie on ranks.
-    Where nothing is held out, or only one answer, the last epoch stays.
+    Where nothing is held out, or only one answer, the last epoch stays. `target_N` are probabilities of the training
+    rows that are learned in the place of their labels.
     """
     ranks = ranks or Alone()
     rate = settings.learning_rate * (settings.fine_tune_rate if continued else 1.0)
@@ -98,9 +106,10 @@ def fit_ranker(
     objective = Objective(
         ranker,
         train,
-        Answers.of(train, list(settings.tasks)).answer_NK,
+        Answers.of(train, list(settings.tasks), target_N).answer_NK,
         drop,
         Contrast(settings.augment, settings.contrastive, ranks),
+        settings.sparsity,
         seed,
     )
     judged = held_out is not None and 0.0 < float(held_out.rows.label_N.mean() if len(held_out) else 0.0) < 1.0

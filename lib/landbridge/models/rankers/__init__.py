@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from landbridge.errors import ConfigError
+from landbridge.models.rankers.adasparse import AdaSparse
 from landbridge.models.rankers.base import PointRanker, load_ranker, save_ranker
 from landbridge.models.rankers.mmoe import MMoE
+from landbridge.models.rankers.pepnet import PepNet
+from landbridge.models.rankers.ple import Ple
 from landbridge.models.rankers.shared import Shared
 from landbridge.models.rankers.shared_bottom import SharedBottom
 from landbridge.models.rankers.single import Single
 from landbridge.models.rankers.sizes import RankerSizes
 from landbridge.models.rankers.star import Star
 
-RANKERS: dict[str, type[PointRanker]] = {ranker.kind: ranker for ranker in (Single, Shared, SharedBottom, MMoE, Star)}
+RANKERS: dict[str, type[PointRanker]] = {
+    ranker.kind: ranker for ranker in (Single, Shared, SharedBottom, MMoE, Star, Ple, PepNet, AdaSparse)
+}
 """Every ranker by its published name."""
 
 

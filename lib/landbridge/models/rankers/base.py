@@ -15,7 +15,8 @@ from landbridge.models.encoder import Table
 from landbridge.models.histories import Histories
 from landbridge.models.initial import initialise
 from landbridge.models.noise import Noise
-from landbridge.models.rankers.inputs import Inputs
+from landbridge.models.rankers.inputs import Given, Inputs
+from landbridge.models.rankers.int8 import packed, unpacked
 from landbridge.models.rankers.layers import Drop
 from landbridge.models.rankers.questions import Questions
 from landbridge.models.rankers.sizes import RankerSizes
@@ -39,10 +40,15 @@ class PointRanker(nn.Module, ABC):
 
     def forward(self, questions: Questions, drop: Drop | None = None) -> Tensor:
         """Return logit_BK, a column a task; the first is the label's. A scenario beyond the vocabulary is unknown."""
-        hidden_BW, wide_BK = self.inputs(questions, drop)
-        known_B = questions.scenario_B < self.sizes.scenarios
-        read_BK = self.read(hidden_BW, torch.where(known_B, questions.scenario_B, 0), drop)
-        return torch.as_tensor(read_BK + wide_BK)
+        return self.judged(questions, drop)[0]
+
+    def judged(self, questions: Questions, drop: Drop | None = None) -> tuple[Tensor, Tensor | None]:
+        """Return logit_BK, and pruned_BL: of each row the share of every layer that it does without; None where no
+        layer is pruned.
+        """
+        given, wide_BK = self.inputs(questions, drop)
+        read_BK, pruned_BL = self.read_pruned(given, drop)
+        return torch.as_tensor(read_BK + wide_BK), pruned_BL
 
     def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
         """Return user_HD, what the encoder makes of the histories; the ranker has one."""
@@ -52,8 +58,12 @@ class PointRanker(nn.Module, ABC):
         return history.encoded(histories, table, noise)
 
     @abstractmethod
-    def read(self, hidden_BW: Tensor, scenario_B: Tensor, drop: Drop | None) -> Tensor:
+    def read(self, given: Given, drop: Drop | None) -> Tensor:
         """Return logit_BK of the input's vectors."""
+
+    def read_pruned(self, given: Given, drop: Drop | None) -> tuple[Tensor, Tensor | None]:
+        """Return logit_BK and pruned_BL; a ranker that prunes its layers says so here."""
+        return self.read(given, drop), None
 
     def settle(self) -> None:
         """Set weights that begin at something else than noise."""
@@ -70,17 +80,17 @@ class PointRanker(nn.Module, ABC):
             self.settle()
 
 
-def save_ranker(ranker: PointRanker, folder: Path) -> None:
-    """Write ranker.json and ranker.safetensors into an existing folder."""
+def save_ranker(ranker: PointRanker, folder: Path, int8: bool = False) -> None:
+    """Write ranker.json and ranker.safetensors into an existing folder; `int8`: its weights are `int8.rounded`."""
     tree = {"kind": ranker.kind, "sizes": ranker.sizes.to_json()}
     (folder / "ranker.json").write_text(json.dumps(tree, indent=1, sort_keys=True), encoding="utf-8")
     weights = {name: value.detach().cpu().contiguous() for name, value in ranker.state_dict().items()}
-    save_file(weights, folder / "ranker.safetensors")
+    save_file(packed(weights) if int8 else weights, folder / "ranker.safetensors")
 
 
 def load_ranker(folder: Path, kinds: dict[str, type[PointRanker]]) -> PointRanker:
     """Read what `save_ranker` wrote."""
     tree = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
     ranker = kinds[tree["kind"]](RankerSizes.from_json(tree["sizes"]))
-    ranker.load_state_dict(load_file(folder / "ranker.safetensors"))
+    ranker.load_state_dict(unpacked(load_file(folder / "ranker.safetensors")))
     return ranker.eval()

@@ -6,6 +6,9 @@ wide and deep; Koren et al. 2009, equation 4).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,6 +19,20 @@ from landbridge.models.rankers.history import History
 from landbridge.models.rankers.layers import Drop
 from landbridge.models.rankers.questions import Questions
 from landbridge.models.rankers.sizes import RankerSizes
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is read of B rows: their normalised vectors, and for gates the vectors of single fields, before that.
+
+    `vectors` are of user, item, scenario and of each category (``category0`` ...), as far as there are tables of them;
+    `feature_BG` says what the scenario is. An id of `scenario_B` that is beyond the vocabulary is 0, the unknown.
+    """
+
+    hidden_BW: Tensor
+    scenario_B: Tensor
+    vectors: Mapping[str, Tensor]
+    feature_BG: Tensor
 
 
 class Inputs(nn.Module):
@@ -44,8 +61,13 @@ class Inputs(nn.Module):
             self.taste = nn.Linear(dim, sizes.tasks, bias=False)
         self.norm = nn.LayerNorm(self.width)
 
-    def forward(self, questions: Questions, drop: Drop | None) -> tuple[Tensor, Tensor]:
-        """Return hidden_BW, and wide_BK: a part of the logits that no tower changes."""
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of `Given.vectors`."""
+        return (*self.ids, *(f"category{place}" for place in range(len(self.categories))))
+
+    def forward(self, questions: Questions, drop: Drop | None) -> tuple[Given, Tensor]:
+        """Return what is given, and wide_BK: a part of the logits that no tower changes."""
         id_B = {"user": questions.user_B, "item": questions.item_B, "scenario": questions.scenario_B}
         vectors = {name: table(id_B[name]) for name, table in self.ids.items()}
         if drop is not None:
@@ -58,7 +80,8 @@ class Inputs(nn.Module):
             product_BD = vectors["user"] * vectors["item"]
             parts.append(product_BD)
             wide_BK = wide_BK + self.match(product_BD)
-        parts += [table(questions.category_BC[:, place]) for place, table in enumerate(self.categories)]
+        categories = [table(questions.category_BC[:, place]) for place, table in enumerate(self.categories)]
+        parts += categories
         if self.tags is not None:
             parts.append(self.tags(questions.tag_E, questions.start_B))
         if self.numbers is not None:
@@ -69,7 +92,14 @@ class Inputs(nn.Module):
             read, straight_BK = self._read(vectors["item"], questions, drop)
             parts, wide_BK = parts + read, wide_BK + straight_BK
         hidden_BW = self.norm(torch.cat(parts, dim=1))
-        return hidden_BW if drop is None else drop(hidden_BW), wide_BK
+        known_B = questions.scenario_B < self.sizes.scenarios
+        given = Given(
+            hidden_BW if drop is None else drop(hidden_BW),
+            torch.where(known_B, questions.scenario_B, 0),
+            dict(zip(self.fields, [*vectors.values(), *categories], strict=True)),
+            questions.feature_BG,
+        )
+        return given, wide_BK
 
     def _read(self, item_BD: Tensor, questions: Questions, drop: Drop | None) -> tuple[list[Tensor], Tensor]:
         """Return what the past says of the candidates, and its part of the logits that no tower changes."""

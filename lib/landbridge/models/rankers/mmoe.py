@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from landbridge.models.rankers.base import PointRanker
+from landbridge.models.rankers.inputs import Given
 from landbridge.models.rankers.layers import Drop, Stack, Tower, by_scenario
 from landbridge.models.rankers.sizes import RankerSizes
 
@@ -25,8 +26,9 @@ class MMoE(PointRanker):
         self.gates = nn.ModuleList([nn.Linear(width, sizes.experts) for _ in own])
         self.towers = nn.ModuleList([Tower(out, sizes.tower, sizes.tasks) for _ in own])
 
-    def read(self, hidden_BW: Tensor, scenario_B: Tensor, drop: Drop | None) -> Tensor:
+    def read(self, given: Given, drop: Drop | None) -> Tensor:
         """Return logit_BK: all rows enter the experts, only a scenario's own rows its gate and tower."""
+        hidden_BW, scenario_B = given.hidden_BW, given.scenario_B
         expert_BEW = torch.stack([expert(hidden_BW, drop) for expert in self.experts], dim=1)
 
         def answer(scenario: int, rows: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from landbridge.models.rankers.base import PointRanker
+from landbridge.models.rankers.inputs import Given
 from landbridge.models.rankers.layers import Drop, Stack, Tower, by_scenario
 from landbridge.models.rankers.sizes import RankerSizes
 
@@ -22,11 +23,11 @@ class SharedBottom(PointRanker):
         towers = [Tower(self.bottom.out, sizes.tower, sizes.tasks) for _ in range(sizes.scenarios - 1)]
         self.towers = nn.ModuleList(towers)
 
-    def read(self, hidden_BW: Tensor, scenario_B: Tensor, drop: Drop | None) -> Tensor:
+    def read(self, given: Given, drop: Drop | None) -> Tensor:
         """Return logit_BK of the towers."""
-        body_BW = self.bottom(hidden_BW, drop)
+        body_BW = self.bottom(given.hidden_BW, drop)
 
         def answer(scenario: int, rows: Tensor) -> Tensor:
             return self.towers[scenario - 1](body_BW[rows], drop)  # type: ignore[no-any-return]
 
-        return by_scenario(scenario_B, self.sizes.scenarios, answer)
+        return by_scenario(given.scenario_B, self.sizes.scenarios, answer)

@@ -7,6 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from landbridge.models.rankers.base import PointRanker
+from landbridge.models.rankers.inputs import Given
 from landbridge.models.rankers.layers import Drop, Tower
 from landbridge.models.rankers.sizes import RankerSizes
 
@@ -21,6 +22,6 @@ class Single(PointRanker):
         super().__init__(sizes)
         self.tower = Tower(self.inputs.width, (*sizes.hidden, *sizes.tower), sizes.tasks)
 
-    def read(self, hidden_BW: Tensor, scenario_B: Tensor, drop: Drop | None) -> Tensor:
+    def read(self, given: Given, drop: Drop | None) -> Tensor:
         """Return logit_BK."""
-        return self.tower(hidden_BW, drop)  # type: ignore[no-any-return]
+        return self.tower(given.hidden_BW, drop)  # type: ignore[no-any-return]

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landbridge.models.rankers.base import PointRanker
+from landbridge.models.rankers.inputs import Given
 from landbridge.models.rankers.layers import Drop, Tower, by_scenario
 from landbridge.models.rankers.sizes import RankerSizes
 
@@ -38,14 +39,14 @@ class Star(PointRanker):
             for name, weight in own.named_parameters():
                 nn.init.constant_(weight, 1.0 if "scale" in name else 0.0)
 
-    def read(self, hidden_BW: Tensor, scenario_B: Tensor, drop: Drop | None) -> Tensor:
+    def read(self, given: Given, drop: Drop | None) -> Tensor:
         """Return logit_BK of the star and of the auxiliary network."""
 
         def answer(scenario: int, rows: Tensor) -> Tensor:
-            return self._star(hidden_BW[rows], self.own[scenario - 1], drop)
+            return self._star(given.hidden_BW[rows], self.own[scenario - 1], drop)
 
-        star_BK = by_scenario(scenario_B, self.sizes.scenarios, answer)
-        return torch.as_tensor(star_BK + self.auxiliary(hidden_BW, drop))
+        star_BK = by_scenario(given.scenario_B, self.sizes.scenarios, answer)
+        return torch.as_tensor(star_BK + self.auxiliary(given.hidden_BW, drop))
 
     def _star(self, value_RW: Tensor, own: nn.Module, drop: Drop | None) -> Tensor:
         assert isinstance(own, Own)
