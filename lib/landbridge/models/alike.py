@@ -55,7 +55,7 @@ class Alike(Likeness):
     def loss(self, network: nn.Module, source: Users, target: Users, done: float) -> Tensor:
         """Return this rank's part of the distance times the step's weight; nothing where one side has nobody."""
         sides = [self._whole(users) for users in (source, target)]
-        weights = [side_NW[:, -1] for side_NW, _ in sides]
+        weights = [side_NW[:, -1].detach() for side_NW, _ in sides]
         if not all(len(weight_N) for weight_N in weights):
             return torch.zeros(())
         total = sum(float(weight_N.sum()) for weight_N in weights)
