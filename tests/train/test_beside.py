@@ -1,5 +1,8 @@
 """Source and target in one fit, and scenarios as tasks: ranks agree, and a resumed fit is the same fit."""
 
+import datetime as dt
+from dataclasses import replace
+
 import pytest
 import torch
 from tests.lakes import SMALL, SOURCE, TINY, tiny_lake
@@ -7,7 +10,7 @@ from tests.train.test_loop import Kit
 from tests.train.together import together
 
 from landbridge.config.crossing import Crossings, Meta
-from landbridge.train.beside import Beside
+from landbridge.train.beside import Beside, beside
 from landbridge.train.checkpoints import optimizer_state, set_optimizer_state
 from landbridge.train.ranks import Alone
 from landbridge.train.streams import Epochs
@@ -98,6 +101,22 @@ def test_an_epoch_is_the_targets_and_the_source_passes_by(kit):
     met = [[pair.source.example_B.tolist() for pair in objective.batches(epoch)] for epoch in range(2)]
     assert met[0] != met[1]
     assert met[0] == [pair.source.example_B.tolist() for pair in objective.batches(0)]
+
+
+def test_a_target_learns_alone_where_the_source_has_nothing_new(kit):
+    networks = started(kit, "align")
+    likeness = strategy_of("align").likeness(Crossings(), Alone())
+    target, source = (kit.objective(networks, "retriever", scenario) for scenario in (SMALL, SOURCE))
+    nobody = replace(source, loader=replace(source.loader, shards=nothing(source.loader.shards)))
+    assert nobody.steps == 0
+    assert beside(networks.retriever, target, nobody, likeness, 3, EPOCHS) is target
+    assert isinstance(beside(networks.retriever, target, source, likeness, 3, EPOCHS), Beside)
+
+
+def nothing(shards):
+    """The shards of the same scenario before its first day."""
+    early = dt.date(2000, 1, 1)
+    return shards.store.shards(SOURCE, None, early)
 
 
 def test_a_short_source_comes_round_again(kit):

@@ -34,7 +34,7 @@ class Pair:
 
 @dataclass
 class Beside(Objective):
-    """The objectives of target and source, which has examples, over one network, and the likeness of their users.
+    """The objectives of target and source over one network, and the likeness of their users; see `beside`.
 
     Attributes
     ----------
@@ -79,3 +79,10 @@ class Beside(Objective):
             0, torch.from_numpy(batch.pointer_B), torch.from_numpy(batch.weight_B)
         )
         return Users(user_HD, share * weight_H)
+
+
+def beside(
+    network: nn.Module, target: Objective, source: Objective, likeness: Likeness, seed: int, epochs: int
+) -> Objective:
+    """Return the target's objective with the source's beside it; alone where the source has no examples."""
+    return Beside(network, target, source, likeness, seed, epochs) if source.steps else target

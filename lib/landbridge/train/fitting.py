@@ -24,7 +24,7 @@ from landbridge.models.contrast import Contrast
 from landbridge.models.initial import salt
 from landbridge.models.networks import NAMES, Networks
 from landbridge.models.sizes import Sizes
-from landbridge.train.beside import Beside
+from landbridge.train.beside import beside
 from landbridge.train.checkpoints import Checkpoints, losses_of, set_optimizer_state
 from landbridge.train.job import Job, Unit
 from landbridge.train.jointly import Jointly
@@ -228,11 +228,11 @@ class Chain:
     def _together(
         self, network: nn.Module, parts: list[Objective], others: list[Objective], seed: int, epochs: int
     ) -> Objective:
-        """Return one objective of those of the scope, and of those beside them where these have examples."""
+        """Return one objective of those of the scope, and of those beside them."""
         given = self.bench.job.config.transfer
         likeness = self.strategy.likeness(given, self.ranks)
-        if likeness is not None and others[0].steps:
-            return Beside(network, parts[0], others[0], likeness, seed, epochs)
+        if likeness is not None:
+            return beside(network, parts[0], others[0], likeness, seed, epochs)
         if self.strategy.tasks:
             return Tasks(network, parts, given.meta, seed, self.ranks)
         return parts[0] if len(parts) == 1 else Jointly(network, parts)
