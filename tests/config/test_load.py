@@ -101,6 +101,26 @@ def test_what_does_not_fit_together_is_refused(
     assert sentence in refused(written(tmp_path, tree))
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("amazon_food_kitchen", "declares parts (split.part): leave transfer.strategies out"),
+        (
+            "coupon",
+            "asks about rows (pointwise): leave transfer.strategies out; pointwise.contenders.networks.strategies",
+        ),
+    ],
+)
+def test_strategies_are_refused_where_no_network_is_fitted_by_them(name: str, sentence: str) -> None:
+    assert sentence in refused(ROOT / "conf" / f"{name}.yaml", "local", "transfer.strategies=[freeze, meta]")
+
+
+def test_what_a_strategy_is_told_is_checked() -> None:
+    message = refused(RETAIL, "local", "transfer.align={by: luck}", "transfer.meta={rate: 0}")
+    assert "transfer.align.by: Input should be 'mmd' or 'coral', found 'luck'" in message
+    assert "transfer.meta.rate: Input should be greater than 0" in message
+
+
 NETWORKS = "pointwise.contenders.networks="
 
 

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 import torch
 
+from landbridge.config.crossing import Crossings
 from landbridge.errors import TrainError
 from landbridge.feed.whitening import Whitening
 from landbridge.models.histories import Histories
+from landbridge.models.likeness import Users
 from landbridge.models.networks import NAMES, Networks
 from landbridge.models.sizes import Adapting, Sizes
+from landbridge.models.together import Alone
 from landbridge.models.whitened import Whitened
-from landbridge.transfer import STRATEGIES, Crossing, strategy_of
+from landbridge.transfer import BEGINNINGS, STRATEGIES, Crossing, strategy_of
 
 IDS = Sizes(
     items=30, scenarios=5, types=2, user_features=2, item_features=6, dim=8, layers=1, heads=2, dropout=0.0,
@@ -24,7 +27,7 @@ VECTORS = Whitened(
 CROSSING = Crossing(source=1, target=3)
 
 
-@pytest.fixture(params=STRATEGIES)
+@pytest.fixture(params=[*STRATEGIES, *BEGINNINGS])
 def strategy(request):
     return strategy_of(request.param)
 
@@ -160,6 +163,12 @@ def test_every_learned_parameter_gets_gradient_and_no_other(strategy, source, si
     user_HW = retriever.users(histories)
     ((user_HW @ retriever.items(items[0], features[0]).T) ** 2).sum().backward()
     (started.ranker(histories, torch.arange(1), items, features) ** 2).sum().backward()
+    likeness = strategy.likeness(Crossings(), Alone())
+    assert (likeness is not None) is strategy.beside
+    if likeness is not None:
+        for name in NAMES:
+            users = Users(started.network(name).encoded(histories), torch.ones(1))
+            likeness.loss(started.network(name), users, users, 0.5).backward()
     for name in NAMES:
         for key, value in started.network(name).named_parameters():
             if value.requires_grad:
@@ -182,3 +191,65 @@ def test_fine_tuning_takes_the_target_for_the_source(source, sizes):
     asked = started.retriever.encoder.asked.table.weight
     assert torch.equal(asked[3], source.retriever.encoder.asked.table.weight[1])
     assert torch.equal(started.retriever.item.table.weight, source.retriever.item.table.weight)
+
+
+def stepped(strategy, started, items):
+    """The networks after a step of both on some items."""
+    reading(started)
+    rows = torch.arange(1)
+    histories = Histories.of(
+        np.array([[2, 3, 4]], np.int32), np.array([[1, 1, 3]], np.int32), np.array([[1, 1, 1]], np.int32),
+        np.ones((1, 3), np.float32), np.ones((1, 3), np.float32), np.ones((1, 2), np.float32), np.array([3], np.int32),
+    )  # fmt: skip
+    feature = torch.ones(1, items.shape[1], 6)
+    groups = [group for name in NAMES for group in strategy.groups(started.network(name), 0.01)]
+    optimizer = torch.optim.Adam(groups)
+    loss = ((started.retriever.users(histories) @ started.retriever.items(items[0], feature[0]).T) ** 2).sum()
+    (loss + (started.ranker(histories, rows, items, feature) ** 2).sum()).backward()
+    optimizer.step()
+    return weights(started)
+
+
+@pytest.mark.parametrize("name", ["freeze", "prompt"])
+def test_a_body_that_stays_knows_new_items_all_the_same(name, source, sizes):
+    """Item 30 and those behind it were in no vocabulary when the source was fitted; all others it has moved."""
+    strategy, larger = strategy_of(name), Sizes(**{**vars(sizes), "items": 44})
+    started = strategy.start(source, larger, 7, CROSSING)
+    before = weights(started)
+    after = stepped(strategy, started, torch.tensor([[2, 9, 40]]))
+    for network in NAMES:
+        table = f"{network}.item.table.weight"
+        assert torch.equal(before[table][:40], after[table][:40])
+        assert not torch.equal(before[table][40], after[table][40])
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
+    body = {key for key in moved if "query_key_value.weight" in key or "hidden.0.weight" in key or "adaptor.exp" in key}
+    assert body == set()
+    heads = {"freeze": "retriever.encoder.user.2.weight", "prompt": "retriever.encoder.layers.scenario"}
+    assert heads[name] in moved
+
+
+def test_what_is_held_is_saved_and_grows(source, sizes, tmp_path):
+    started = strategy_of("freeze").start(source, Sizes(**{**vars(sizes), "items": 33}), 7, CROSSING)
+    started.save(tmp_path)
+    grown = Networks.load(tmp_path).copy(Sizes(**{**vars(sizes), "items": 35}), 7)
+    held = grown.ranker.item.held
+    assert held[1:30].all()
+    assert not held[30:].any()
+    assert not grown.ranker.hidden[0].weight.requires_grad
+
+
+def test_an_untouched_source_holds_nothing(sizes):
+    source = reading(Networks.new(sizes, seed=7))
+    assert not strategy_of("freeze").start(source, sizes, 7, CROSSING).retriever.item.held.any()
+
+
+def test_the_initialisation_takes_every_scenario_for_the_source(source, sizes):
+    asked = strategy_of("_meta").start(source, sizes, 7, Crossing(1, 0)).retriever.encoder.asked.table.weight
+    for scenario in range(1, sizes.scenarios):
+        assert torch.equal(asked[scenario], source.retriever.encoder.asked.table.weight[1])
+    assert torch.equal(asked[0], source.retriever.encoder.asked.table.weight[0])
+
+
+def test_meta_begins_from_what_the_initialisation_learned_of_the_target(source, sizes):
+    started = strategy_of("meta").start(source, sizes, 7, CROSSING)
+    assert same(weights(started), weights(source))

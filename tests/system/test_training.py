@@ -23,6 +23,7 @@ pytestmark = pytest.mark.system
 HOROVOD = pytest.param("horovod", marks=pytest.mark.skipif(not horovod_found(), reason="Horovod is not installed"))
 PROCESSES = {"process": 1, "horovod": 2}
 LONG = ("retriever.epochs=4000", "train.stall_seconds=120")
+SHARED = ("fine_tune", "freeze", "prompt", "adversarial", "align", "meta")
 NIGHT = """
 import sys
 from pathlib import Path
@@ -95,11 +96,18 @@ def test_a_rank_that_stalls_ends_itself(tmp_path):
 def test_one_and_two_processes_score_alike(tmp_path):
     scores = {}
     for launcher in PROCESSES:
-        night = night_of(tmp_path / launcher, *settings(launcher), "transfer.split_above=1")
+        night = night_of(
+            tmp_path / launcher,
+            *settings(launcher),
+            "transfer.split_above=1",
+            f"transfer.strategies=[{', '.join(SHARED)}]",
+        )
         PRETRAIN.run(night)
         FINETUNE.run(night)
         scores[launcher] = [
-            score for name in ("United%20Kingdom/target_only", "Germany/fine_tune") for score in _scores(night, name)
+            score
+            for name in ("United%20Kingdom/target_only", *(f"Germany/{strategy}" for strategy in SHARED))
+            for score in _scores(night, name)
         ]
     for one, two in zip(scores["process"], scores["horovod"], strict=True):
         np.testing.assert_allclose(two, one, rtol=2e-2, atol=2e-2)

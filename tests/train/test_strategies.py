@@ -67,6 +67,32 @@ def test_what_stays_stays_and_what_learns_moves(nights):
     assert first.ranker.hidden[0].high.abs().max() > 0
 
 
+def test_a_frozen_body_is_the_sources_and_its_head_is_not(nights):
+    source = load_fitted(find_fitted(nights[0].models, "A", SOURCE)["target_only"]).networks
+    for name, moved in (("freeze", "encoder.user.2.weight"), ("prompt", "encoder.asked.table.weight")):
+        target = load_fitted(find_fitted(nights[0].models, "A", SMALL)[name]).networks
+        own, other = target.retriever.state_dict(), source.retriever.state_dict()
+        assert torch.equal(own["encoder.user.0.weight"], other["encoder.user.0.weight"])
+        held = target.retriever.item.held
+        assert held.sum() > 10
+        assert torch.equal(own["item.table.weight"][held], other["item.table.weight"][held])
+        assert not torch.equal(own[moved], other[moved])
+
+
+def test_what_meta_begins_from_is_fitted_once_and_serves_nobody(nights):
+    for night in nights:
+        assert read_meta(night.models / "fits" / "A" / "_all" / "_meta")["examples"] > 0
+        for scenario in (SOURCE, SMALL, TINY):
+            assert "_meta" not in find_fitted(night.models, "A", scenario)
+        assert "meta" not in find_fitted(night.models, "A", SOURCE)
+
+
+def test_a_discriminator_stays_with_its_networks(nights):
+    target = load_fitted(find_fitted(nights[1].models, "C", SMALL)["adversarial"]).networks
+    assert target.form == "adversarial"
+    assert target.retriever.discriminator.hidden.weight.abs().max() > 0
+
+
 @pytest.mark.parametrize("own", [0, 1, 3, 7])
 def test_the_turns_of_a_scenario_are_all_taken_and_spread(own):
     turns = np.array([_due(step, own, 7) for step in range(7)])

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from landbridge.config.associations import Associations, check_associations
+from landbridge.config.crossing import check_strategies
 from landbridge.config.data import Data
 from landbridge.config.node import Name, Node
 from landbridge.config.place import Spark, Tracking, Train
@@ -137,6 +138,11 @@ class Config(Node):
             encodes=self.encode is not None,
             lists=self.pointwise is None,
         )
+        return self
+
+    @model_validator(mode="after")
+    def _crosses(self) -> Self:
+        check_strategies(self.transfer.strategies, self.pointwise is not None, self.split.part is not None)
         return self
 
     @property

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from landbridge.config.associations import KindWeights
+from landbridge.config.crossing import Crossings
 from landbridge.config.histories import EncoderName, Reading, check_heads
 from landbridge.config.node import Name, Node, Share, Sql
 from landbridge.config.pools import Blend, Reserve, Trend
@@ -56,13 +57,10 @@ class Split(Node):
     test_days: int = Field(21, ge=1)
 
 
-class Transfer(Node):
+class Transfer(Crossings):
     """How the source's networks become a target's; each strategy is a contender, beside the control target_only."""
 
     source: str
-    strategies: list[Literal["joint", "zero_shot", "fine_tune", "low_rank", "side", "fusion"]] = Field(
-        ["fine_tune"], min_length=1
-    )
     learning_rate: float = Field(0.0005, gt=0)
     epochs: int = Field(3, ge=1)
     batch: int = Field(128, ge=8, description="Examples a step of a target's network; a multiple of 8.")
@@ -232,6 +230,7 @@ class Contenders(Node):
             raise ValueError("text_transitions reads transitions and text: add both to contenders")
         return self
     reserve: Reserve | None = Field(None, description="Places for new items; not fitted when left out.")
+
     associations: KindWeights | None = Field(
         None, description="All kinds of associations of the items, across scenarios only; not fitted when left out."
     )

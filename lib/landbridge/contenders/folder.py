@@ -74,11 +74,14 @@ def is_of(folder: Path, fingerprint: str) -> bool:
 
 
 def find_fitted(models: Path, fit: str, scenario: str) -> dict[str, Path]:
-    """Return the folders that serve a scenario in a fit, by contender, ascending; a pooled one is under ``_all``."""
+    """Return the folders that serve a scenario in a fit, by contender, ascending; a pooled one is under ``_all``.
+
+    What begins with an underscore is what others begin from, and serves nobody.
+    """
     found: dict[str, Path] = {}
     for scope in (ALL, scenario):
         folder = models / "fits" / fit / scope_folder(scope)
-        complete = [path.parent for path in folder.glob("*/meta.json") if not path.parent.name.endswith(".tmp")]
+        complete = [path.parent for path in folder.glob("[!_]*/meta.json") if not path.parent.name.endswith(".tmp")]
         found |= {path.name: path for path in complete}
     return dict(sorted(found.items()))
 

@@ -19,16 +19,23 @@ AGE_EDGES = (0.01, 0.5, 1.5, 3.5, 7.5, 14.5, 30.5, 60.5, 90.5, 180.5, 365.5, 730
 
 
 class Table(nn.Module):
-    """An embedding table whose row 0 is padding and the unknown: always zero, never learned."""
+    """An embedding table whose row 0 is padding and the unknown: always zero, never learned.
+
+    `held` says of each id whether its row stays as it is; None where every row learns.
+    """
+
+    held: Tensor | None
 
     def __init__(self, size: int, dim: int) -> None:
         super().__init__()
         self.table = nn.Embedding(size, dim, padding_idx=0)
+        self.register_buffer("held", None)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return rows [..., D] of ids; an id beyond the table is unknown."""
-        known = ids < self.table.num_embeddings
-        return torch.as_tensor(self.table(torch.where(known, ids, 0)))
+        row = torch.where(ids < self.table.num_embeddings, ids, 0)
+        value = torch.as_tensor(self.table(row))
+        return value if self.held is None else torch.where(self.held[row][..., None], value.detach(), value)
 
 
 class Tokens(nn.Module):
@@ -96,4 +103,3 @@ class HistoryEncoder(nn.Module):
         # A finite floor and the mask again: a row without recent events sums to nothing, and not to NaN.
         weight_HR = torch.softmax(weight_HR.masked_fill(~present_HR, -1e9), dim=1) * present_HR
         return torch.as_tensor((weight_HR[..., None] * event_HRD).sum(1))
-

@@ -69,8 +69,8 @@ def is_table(name: str) -> bool:
 
 
 def is_by_id(name: str) -> bool:
-    """Whether a part of the state has a row an id: a table, or what is noted of each id (`Items.seen`)."""
-    return is_table(name) or name.endswith(".seen")
+    """Whether a part of the state has a row an id: a table, or what is noted of each id (`Items.seen`, `held`)."""
+    return is_table(name) or name.endswith((".seen", ".held"))
 
 
 def grown(module: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from landbridge.errors import TrainError
+from landbridge.models.adversary import judge
 from landbridge.models.beside import GATES, RankerBeside, RetrieverBeside
+from landbridge.models.frozen import hold_body, hold_known
 from landbridge.models.initial import grown, initialise
 from landbridge.models.items import Items
 from landbridge.models.low_rank import adapt
+from landbridge.models.prompts import prompt
 from landbridge.models.ranker import Ranker
 from landbridge.models.retriever import Retriever
 from landbridge.models.sizes import Sizes
@@ -24,7 +28,13 @@ NAMES = ("retriever", "ranker")
 SPREAD = {"retriever": 0.1, "ranker": 0.3}
 """Standard deviation of fresh embeddings; the ranker multiplies them with each other."""
 PLAIN = "plain"
-LOW_RANK = "low_rank"
+CHANGES: dict[str, Callable[[nn.Module, int], None]] = {
+    "low_rank": adapt,
+    "frozen": hold_body,
+    "prompted": prompt,
+    "adversarial": judge,
+}
+"""What is done to a plain network, in place and with a seed, to bring it into a form."""
 _VECTORS = "vectors.safetensors"
 
 
@@ -32,8 +42,8 @@ _VECTORS = "vectors.safetensors"
 class Networks:
     """A retriever and a ranker of the same sizes.
 
-    `form` says how they are built: plain, with low-rank adapters, or with the source's networks beside them (the names
-    of `GATES`); what was saved in a form is loaded in it.
+    `form` says how they are built: plain, changed (the names of `CHANGES`), or with the source's networks beside them
+    (the names of `GATES`); what was saved in a form is loaded in it.
     """
 
     retriever: Retriever
@@ -82,11 +92,21 @@ class Networks:
             initialise(networks.network(name), seed, SPREAD[name])
         return networks
 
-    def adapted(self, seed: int) -> Networks:
-        """Return these networks, changed in place: with a low-rank adapter beside every matrix."""
+    def changed(self, form: str, seed: int) -> Networks:
+        """Return these plain networks, changed in place into a form of `CHANGES`."""
         for name in NAMES:
-            adapt(self.network(name), seed)
-        return Networks(self.retriever, self.ranker, LOW_RANK)
+            CHANGES[form](self.network(name), seed)
+        return Networks(self.retriever, self.ranker, form)
+
+    def holding(self, seed: int) -> Networks:
+        """Return these networks, changed in place: a table that holds rows holds those that a fit has moved.
+
+        `seed` is that of the fresh networks from which that fit began.
+        """
+        fresh = Networks.new(self.sizes, seed)
+        for name in NAMES:
+            hold_known(self.network(name), fresh.network(name))
+        return self
 
     def beside(self, source: Networks, gate: str) -> Networks:
         """Return networks that begin as these and take in what the plain `source` makes of the same rows."""
@@ -114,10 +134,11 @@ class Networks:
         plain = cls(Retriever(sizes), Ranker(sizes)) if seed is None else cls.new(sizes, seed)
         if form == PLAIN:
             return plain
-        if form == LOW_RANK:
-            return plain.adapted(seed or 0)
+        if form in CHANGES:
+            return plain.changed(form, seed or 0)
         if form not in GATES:
-            raise TrainError(f"there are no networks of the form {form}; forms: plain, low_rank, {', '.join(GATES)}")
+            forms = ", ".join((PLAIN, *CHANGES, *GATES))
+            raise TrainError(f"there are no networks of the form {form}; forms: {forms}")
         return plain.beside(plain, form)
 
     def copy(self, sizes: Sizes, seed: int) -> Networks:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from landbridge.config.days import FITS, Fit
 from landbridge.contenders.base import ALL
@@ -23,6 +24,7 @@ from landbridge.models.contrast import Contrast
 from landbridge.models.initial import salt
 from landbridge.models.networks import NAMES, Networks
 from landbridge.models.sizes import Sizes
+from landbridge.train.beside import beside
 from landbridge.train.checkpoints import Checkpoints, losses_of, set_optimizer_state
 from landbridge.train.job import Job, Unit
 from landbridge.train.jointly import Jointly
@@ -30,6 +32,7 @@ from landbridge.train.loop import Loop, Loss, Place
 from landbridge.train.objectives import Objective, Ranking, Retrieving
 from landbridge.train.progress import Progress
 from landbridge.train.ranks import Ranks
+from landbridge.train.tasks import Tasks
 from landbridge.train.vectors import give_vectors, mark_trained
 from landbridge.train.watch import Watch
 from landbridge.transfer import Crossing, Strategy, strategy_of
@@ -127,8 +130,10 @@ class Chain:
         return self.strategy.renewed(networks, self._source(fit), self.bench.sizes(), seed, self._crossing)
 
     def _source(self, fit: Fit) -> Networks | None:
-        """Return the source's networks of the same fit, so that a target's fit knows no later day by them."""
+        """Return the networks to begin from, of the same fit, so that a target's fit knows no later day by them."""
         unit = replace(self.unit, contender="target_only", scope=self.bench.job.config.transfer.source)
+        if self.strategy.begins is not None:
+            unit = replace(self.unit, contender=self.strategy.begins, scope=ALL)
         folder = self.bench.job.fit_folder(fit, unit)
         return load_networks(folder) if self.strategy.from_source and folder.exists() else None
 
@@ -152,9 +157,10 @@ class Chain:
         if saved is not None:
             networks = saved["networks"]
             self._losses = losses_of(saved["losses"], self.unit.contender, self.unit.scope, stage.fit)
-        give_vectors(networks, self.bench.vectors, sources, self.bench.assembler, self.own_only)
+        met = [*sources, *self._beside(stage)]
+        give_vectors(networks, self.bench.vectors, met, self.bench.assembler, self.own_only)
         if self.strategy.learns:
-            mark_trained(networks, sources, self.ranks, self.own_only)
+            mark_trained(networks, met, self.ranks, self.own_only)
         for name in NAMES[NAMES.index(saved["network"]) if saved else 0 :]:
             loop = self._loop(name, networks, sources, stage)
             resumed = saved if saved is not None and saved["network"] == name else None
@@ -183,7 +189,14 @@ class Chain:
     def _sources(self, stage: Stage) -> list[tuple[Shards, Distribution]]:
         """Return the examples of the scope and what their negatives are drawn from, of each scenario of the scope."""
         scope, bench = self.unit.scope, self.bench
-        names = bench.assembler.vocabulary.values("scenario").to_pylist() if scope == ALL else [scope]
+        return self._of(bench.assembler.vocabulary.values("scenario").to_pylist() if scope == ALL else [scope], stage)
+
+    def _beside(self, stage: Stage) -> list[tuple[Shards, Distribution]]:
+        """Return the same of the source, where its examples stand beside those of the scope; else nothing."""
+        return self._of([self.bench.job.config.transfer.source] if self.strategy.beside else [], stage)
+
+    def _of(self, names: list[str], stage: Stage) -> list[tuple[Shards, Distribution]]:
+        bench = self.bench
         return [
             (
                 self.store.shards(name, stage.since, stage.until),
@@ -198,15 +211,31 @@ class Chain:
         settings = config.retriever if name == "retriever" else config.ranker
         seed = int(salt(config.seed, name, unit.contender, unit.scope, stage.fit) >> np.uint64(33))
         fresh = unit.scope in (config.transfer.source, ALL)
+        large = fresh and not self.strategy.tasks  # a task's batch is one of those that targets learn by
         rate = settings.learning_rate if self.strategy.fresh else config.transfer.learning_rate
         epochs = settings.epochs if fresh else config.transfer.epochs
         epochs = (1 if stage.continued else epochs) if self.strategy.learns else 0
-        batch = settings.batch if fresh else config.transfer.batch
-        parts = [self._objective(name, networks, shards, drawn, batch, seed) for shards, drawn in sources]
-        objective = parts[0] if len(parts) == 1 else Jointly(networks.network(name), parts)
+        batch = settings.batch if large else config.transfer.batch
+        parts, others = (
+            [self._objective(name, networks, shards, drawn, batch, seed) for shards, drawn in some]
+            for some in (sources, self._beside(stage))
+        )
+        objective = self._together(networks.network(name), parts, others, seed, epochs)
         groups = self.strategy.groups(networks.network(name), rate * (CONTINUED if stage.continued else 1.0))
         place = Place(name, unit.contender, unit.scope, stage.fit)
         return Loop(place, objective, groups, epochs, self.ranks, bench.watch, bench.progress)
+
+    def _together(
+        self, network: nn.Module, parts: list[Objective], others: list[Objective], seed: int, epochs: int
+    ) -> Objective:
+        """Return one objective of those of the scope, and of those beside them."""
+        given = self.bench.job.config.transfer
+        likeness = self.strategy.likeness(given, self.ranks)
+        if likeness is not None:
+            return beside(network, parts[0], others[0], likeness, seed, epochs)
+        if self.strategy.tasks:
+            return Tasks(network, parts, given.meta, seed, self.ranks)
+        return parts[0] if len(parts) == 1 else Jointly(network, parts)
 
     def _objective(
         self, name: str, networks: Networks, shards: Shards, drawn: Distribution, batch: int, seed: int

@@ -9,6 +9,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from landbridge.config.crossing import without_defaults
 from landbridge.config.schema import Config
 from landbridge.contenders.folder import fit_folder, read_meta
 from landbridge.errors import LakeError
@@ -24,6 +25,7 @@ def recipe(config: Config) -> str:
         include={"name", "data", "features", "split", "transfer", "retriever", "ranker", "negatives", "seed"},
     )
     tree["data"].pop("pseudonyms")
+    tree["transfer"] = without_defaults(tree["transfer"])
     for network in ("retriever", "ranker"):
         if tree[network]["vectors"] is None:  # as before there were any: such fits go on
             del tree[network]["vectors"]

@@ -113,10 +113,12 @@ def target_units(night: Night) -> Planned:
 def _wanted(config: Config, examples: Mapping[str, int]) -> list[tuple[str, str, int, bool]]:
     """Return contender, scope, examples of every target's networks, and whether all ranks share it."""
     targets = [scenario for scenario in examples if scenario != config.transfer.source]
-    names: list[str] = [TargetOnly.name, *(name for name in config.transfer.strategies if not strategy_of(name).pooled)]
+    given = {name: strategy_of(name) for name in config.transfer.strategies}
+    names: list[str] = [TargetOnly.name, *(name for name, strategy in given.items() if not strategy.pooled)]
     everything = sum(examples.values())
-    pooled = [(name, ALL, everything, True) for name in config.transfer.strategies if strategy_of(name).pooled]
-    return pooled + [
+    shared: list[str] = [name for name, strategy in given.items() if strategy.pooled]
+    shared += sorted({strategy.begins for strategy in given.values() if strategy.begins is not None})
+    return [(name, ALL, everything, True) for name in shared] + [
         (name, target, examples[target], examples[target] > config.transfer.split_above)
         for target in targets
         for name in names

@@ -25,6 +25,7 @@ from landbridge.train.ranks import Alone, HorovodRanks, Ranks
 from landbridge.train.simple import Simple
 from landbridge.train.vectors import FOLDER
 from landbridge.train.watch import Watch
+from landbridge.transfer import strategy_of
 
 HOROVOD = "LANDBRIDGE_HOROVOD"
 """Set in the environment of processes that a Horovod launcher started."""
@@ -96,7 +97,8 @@ def open_store(bench: Bench, units: list[Unit], ranks: Ranks) -> Store:
     if all(unit.warm or unit.done for unit in units):
         since = min(dt.date.fromisoformat(unit.warm.until) if unit.warm else job.days.train_until for unit in units)
     bench.watch.beat("reading the examples")
-    scopes = sorted({unit.scope for unit in units})
+    beside = {job.config.transfer.source for unit in units if strategy_of(unit.contender).beside}
+    scopes = sorted({unit.scope for unit in units} | beside)
     scenarios = None if ALL in scopes else scopes
     return Store.open(job.lake, bench.assembler, since, job.ds, ranks.rank, ranks.size, scenarios)
 

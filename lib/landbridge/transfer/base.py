@@ -9,10 +9,13 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from landbridge.config.crossing import Crossings
 from landbridge.errors import TrainError
 from landbridge.models.initial import is_table
+from landbridge.models.likeness import Likeness
 from landbridge.models.networks import NAMES, Networks
 from landbridge.models.sizes import Sizes
+from landbridge.models.together import Together
 
 TABLE_SHARE = 0.5
 """Embeddings move at this share of the rate where the source has learned them: what a few examples of a target say
@@ -42,6 +45,13 @@ class Strategy(ABC):
     """Whether what learns begins fresh: at the rate of the networks then, and not at that of the transfer."""
     pooled: ClassVar[bool] = False
     """Whether one fit (scope ``*``) learns from all scenarios and serves each."""
+    begins: ClassVar[str | None] = None
+    """The pooled strategy whose networks it begins from in place of the source's; its name begins with an underscore,
+    it is fitted before, and nobody publishes it."""
+    beside: ClassVar[bool] = False
+    """Whether every step has examples of the source beside the target's; then there is a `likeness`."""
+    tasks: ClassVar[bool] = False
+    """Whether scenarios are tasks that a step adapts to, and not examples alone."""
 
     @abstractmethod
     def start(self, source: Networks | None, sizes: Sizes, seed: int, crossing: Crossing) -> Networks:
@@ -54,6 +64,10 @@ class Strategy(ABC):
     ) -> Networks:
         """Return networks that are to be continued, with what they hold of the source taken from its newest fit."""
         return networks
+
+    def likeness(self, given: Crossings, ranks: Together) -> Likeness | None:
+        """Return the loss between the source's users and the target's, where the strategy has one."""
+        return None
 
     @abstractmethod
     def groups(self, network: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
@@ -84,16 +98,17 @@ def learned(network: nn.Module, learning_rate: float, share: float) -> list[dict
     return [{"params": tables, "lr": learning_rate * share}, {"params": others, "lr": learning_rate}]
 
 
-def taken_for_source(source: Networks, sizes: Sizes, seed: int, crossing: Crossing) -> Networks:
-    """Return a copy of the source's networks that takes the target for the source.
+def taken_for_source(source: Networks, sizes: Sizes, seed: int, *crossings: Crossing) -> Networks:
+    """Return a copy of the source's networks that takes the target for the source, or several targets.
 
     The target's scenario begins with the vectors of the source's. The source was fitted alone, so it read its own
     counts of items only; the target shares what it learned of them between its own counts and those over all
     scenarios.
     """
     networks = source.copy(sizes, seed)
-    for name in NAMES:
-        _adopt(networks.network(name), crossing)
+    for crossing in crossings:
+        for name in NAMES:
+            _adopt(networks.network(name), crossing)
     return networks
 
 

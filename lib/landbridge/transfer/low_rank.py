@@ -21,7 +21,7 @@ class LowRank(Strategy):
 
     def start(self, source: Networks | None, sizes: Sizes, seed: int, crossing: Crossing) -> Networks:
         """Return the source's networks with adapters that change nothing yet."""
-        return taken_for_source(self.needed(source), sizes, seed, crossing).adapted(seed)
+        return taken_for_source(self.needed(source), sizes, seed, crossing).changed("low_rank", seed)
 
     def groups(self, network: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
         """Return two groups: embedding tables, and adapters with biases and norms."""

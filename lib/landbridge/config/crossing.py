@@ -1,0 +1,73 @@
+"""How the source's networks become a target's: which strategies, and what each is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from landbridge.config.node import Node
+
+StrategyName = Literal[
+    "joint",
+    "zero_shot",
+    "fine_tune",
+    "freeze",
+    "low_rank",
+    "prompt",
+    "side",
+    "fusion",
+    "adversarial",
+    "align",
+    "meta",
+]
+
+
+class Adversarial(Node):
+    """The strategy adversarial: a discriminator of source and target behind a gradient reversal."""
+
+    weight: float = Field(1.0, gt=0, description="Of the discriminator's loss beside those of the examples.")
+    steepness: float = Field(10.0, gt=0, description="How early the reversal grows to its full strength: gamma.")
+
+
+class Align(Node):
+    """The strategy align: a distance between the users of source and target."""
+
+    by: Literal["mmd", "coral"] = Field("mmd", description="Kernel means of the users' vectors, or their covariances.")
+    weight: float = Field(1.0, gt=0, description="Of the distance beside the losses of the examples.")
+
+
+class Meta(Node):
+    """The strategy meta: an initialisation that adapts, scenarios being the tasks."""
+
+    rate: float = Field(0.1, gt=0, description="Of the step that adapts to a task, before it is judged.")
+    turns: int = Field(8, ge=1, description="How often an epoch comes to each scenario.")
+
+
+class Crossings(Node):
+    """What each strategy is told that has something of its own to be told."""
+
+    strategies: list[StrategyName] = Field(["fine_tune"], min_length=1)
+    adversarial: Adversarial = Adversarial()
+    align: Align = Align()
+    meta: Meta = Meta()
+
+
+def check_strategies(strategies: Sequence[str], pointwise: bool, parts: bool) -> None:
+    """Refuse strategies where no network is fitted by them: they learn the events of lists day by day."""
+    if list(strategies) == ["fine_tune"] or not (pointwise or parts):
+        return
+    why = "asks about rows (pointwise)" if pointwise else "declares parts (split.part)"
+    instead = "; pointwise.contenders.networks.strategies names those of its rankers" if pointwise else ""
+    raise ValueError(
+        f"transfer.strategies [{', '.join(strategies)}] are of networks that learn lists day by day, and this set "
+        f"{why}: leave transfer.strategies out{instead}"
+    )
+
+
+def without_defaults(tree: dict[str, Any]) -> dict[str, Any]:
+    """Return the section transfer as it was before strategies were told anything, where they are told nothing new."""
+    plain = Crossings().model_dump(mode="json")
+    told = ("adversarial", "align", "meta")
+    return {name: value for name, value in tree.items() if name not in told or value != plain[name]}
