@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from landbridge.config.modalities import TEXT
 from landbridge.errors import TrainError
 from landbridge.models.beside import GATES, RankerBeside, RetrieverBeside
 from landbridge.models.initial import grown, initialise
@@ -25,7 +27,6 @@ SPREAD = {"retriever": 0.1, "ranker": 0.3}
 """Standard deviation of fresh embeddings; the ranker multiplies them with each other."""
 PLAIN = "plain"
 LOW_RANK = "low_rank"
-_VECTORS = "vectors.safetensors"
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,12 @@ class Networks:
         return {"retriever": self.retriever, "ranker": self.ranker}[name]
 
     @property
-    def vectors(self) -> Whitened | None:
-        """The items' vectors that they read, None where they have none."""
-        return next((items.vectors for items in self._readers() if items.vectors is not None), None)
+    def vectors(self) -> Mapping[str, Whitened]:
+        """The items' vectors that they read, by modality; empty where they have none."""
+        return {name: vectors for items in self._readers() for name, vectors in items.vectors.items()}
 
-    def read(self, vectors: Whitened, none_G: Tensor | None = None) -> None:
-        """Let all their parts that read vectors read these, those of a source beside them too.
+    def read(self, vectors: Mapping[str, Whitened], none_G: Tensor | None = None) -> None:
+        """Let all their parts that read vectors read these, by modality, those of a source beside them too.
 
         `none_G` are the features of an item without events, as the networks see them; left out, they stay.
         """
@@ -136,7 +137,7 @@ class Networks:
         for name in NAMES:
             network = networks.network(name)
             network.load_state_dict(grown(network, dict(self.network(name).state_dict())))
-        if self.vectors is not None:
+        if self.vectors:
             networks.read(self.vectors)
         return networks
 
@@ -149,8 +150,8 @@ class Networks:
         for name in NAMES:
             weights = {key: value.detach().contiguous() for key, value in self.network(name).state_dict().items()}
             save_file(weights, folder / f"{name}.safetensors")
-        if self.vectors is not None:
-            self.vectors.save(folder / _VECTORS)
+        for name, vectors in self.vectors.items():
+            vectors.save(folder / _file_of(name))
 
     @classmethod
     def load(cls, folder: Path) -> Networks:
@@ -159,9 +160,16 @@ class Networks:
         networks = cls.of_form(tree.pop("form", PLAIN), Sizes.from_json(tree), None)
         for name in NAMES:
             networks.network(name).load_state_dict(load_file(folder / f"{name}.safetensors"))
-        if (folder / _VECTORS).exists():
-            networks.read(Whitened.load(folder / _VECTORS))
+        names = {name for adapting in (networks.sizes.vectors, networks.sizes.rank_vectors) for name in adapting.widths}
+        files = {name: folder / _file_of(name) for name in sorted(names)}
+        if all(file.exists() for file in files.values()):
+            networks.read({name: Whitened.load(file) for name, file in files.items()})
         return networks
+
+
+def _file_of(modality: str) -> str:
+    """Texts were there first, and their file has no name of a modality."""
+    return "vectors.safetensors" if modality == TEXT else f"vectors-{modality}.safetensors"
 
 
 def _named(prefix: str, network: nn.Module) -> dict[str, Tensor]:
