@@ -15,7 +15,6 @@ from landbridge.config.modalities import Modality
 from landbridge.errors import DataError
 from landbridge.lake.expressions import expression
 from landbridge.lake.files import Told, by_day, listed
-from landbridge.lake.spark import SparkLake
 
 UNKNOWN = "__unknown"
 _BROKE = "__broke:"
@@ -56,7 +55,7 @@ def _signature(found: list[Told]) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def read(lake: SparkLake, settings: Modality, delivery: Delivery, where: str) -> DataFrame:
+def read(spark: SparkSession, settings: Modality, delivery: Delivery, where: str) -> DataFrame:
     """Return item_id and vector, as array<float>, of every row of a delivery.
 
     Raises
@@ -64,7 +63,7 @@ def read(lake: SparkLake, settings: Modality, delivery: Delivery, where: str) ->
     ConfigError
         An expression does not fit its columns. `where` is the key, for the message.
     """
-    reader = lake.spark.read.format(settings.format)
+    reader = spark.read.format(settings.format)
     paths = list(delivery.paths)
     rows = reader.load(paths) if settings.format == "parquet" else reader.load(paths[0])
     return _selected(rows, expression(rows, settings.item, f"{where}.item"), settings, where)

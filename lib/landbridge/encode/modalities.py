@@ -76,8 +76,9 @@ class Joining:
             rows.unpersist()
         told = {"rows": found.rows, "bad": found.bad, "rules": dict(found.rules), "unknown": found.unknown}
         counts = {**told, "written": written, **self._coverage(known)}
-        self.night.say(sentence(self.name, counts))
-        return counts
+        says = _sentence(self.name, counts)
+        self.night.say(says)
+        return {**counts, "says": says}
 
     def without(self, why: str) -> str:
         """What is said where nothing comes in."""
@@ -90,7 +91,7 @@ class Joining:
         delivery = _delivery(self.night, self.settings.path)
         if delivery.day is not None and delivery.day < self.night.ds:
             remark(self.without(f"there is no {self.settings.path} of {self.night.ds}, the newest is {delivery.day}"))
-        return read(self.lake, self.settings, delivery, where)
+        return read(self.lake.spark, self.settings, delivery, where)
 
     def _quarantine(self, rows: DataFrame, count: int) -> None:
         """Put tonight's bad rows in the place of what an earlier run of tonight put there."""
@@ -126,7 +127,7 @@ class Joining:
         return found.asDict()
 
 
-def sentence(name: str, counts: Mapping[str, Any]) -> str:
+def _sentence(name: str, counts: Mapping[str, Any]) -> str:
     """What a person reads of a modality's night."""
     text = f"{name}: {counts['have']:,} of {counts['items']:,} items have a vector, {counts['written']:,} of them new"
     if counts["bad"]:
