@@ -101,10 +101,14 @@ def test_good_vectors_join_by_item_and_bad_ones_stand_in_quarantine_with_their_r
         "rows": 13, "written": 3, "bad": 9, "rules": EXPECTED, "unknown": 1, "have": 3, "items": 5,
     }  # fmt: skip
     assert outcome.notes["left_out"] == []
-    assert shop.said[-1] == says == (
-        "image: 3 of 5 items have a vector, 3 of them new; 9 of 13 rows are in quarantine (no_item:image 1, "
-        "no_vector:image 1, not_finite:image 3, repeated:image 1, width:image 2, zero:image 1); "
-        "1 rows are of items that nothing else names, and wait for them"
+    assert (
+        shop.said[-1]
+        == says
+        == (
+            "image: 3 of 5 items have a vector, 3 of them new; 9 of 13 rows are in quarantine (no_item:image 1, "
+            "no_vector:image 1, not_finite:image 3, repeated:image 1, width:image 2, zero:image 1); "
+            "1 rows are of items that nothing else names, and wait for them"
+        )
     )
 
 

@@ -104,6 +104,4 @@ def _by_day(
         day = reader.first_day
         every = [LogFile(day, *told) for told in sorted(listed(place, spark))]
         return {day: every} if every and since <= day <= until else {}
-    return {
-        day: [LogFile(day, *told) for told in found] for day, found in by_day(place, since, until, spark).items()
-    }
+    return {day: [LogFile(day, *told) for told in found] for day, found in by_day(place, since, until, spark).items()}
