@@ -13,7 +13,9 @@ from deltalake import write_deltalake
 from tests.logs import Shop, day, line
 
 from landbridge.clean.step import CLEAN
+from landbridge.encode.check import check
 from landbridge.encode.step import ENCODE_MODALITIES as ENCODE
+from landbridge.errors import ConfigError
 
 DATED = "modalities={image: {path: '{logs}/image-{ds}', item: sku, vector: embedding, width: 3}}"
 GOOD = {"10000": [3.0, 0.0, 4.0], "10001": [0.0, 1.0, 0.0], "10002": [1e5, 0.0, 0.0]}
@@ -206,3 +208,19 @@ def test_another_configuration_is_another_space(shop):
     shop.with_config(DATED, "modalities.image.revision=second").run(day(0), ENCODE)
     assert len({row["revision"] for row in shop.rows("item_vectors")}) == 2
     assert len(shop.rows("item_vectors")) == 2 * len(GOOD)
+
+
+def test_a_delivery_is_looked_at_before_anything_is_written(shop, spark):
+    version = shop.lake.version("quarantine")
+    shop.with_config(DATED, "modalities.audio={vector: \"from_json(title, 'array<float>')\", width: 2}")
+    said = check(shop.config, spark, day(0))
+    assert "matches nothing up to 2011-03-07" in said[0]
+    assert "a night goes on without" in said[0]
+    assert said[1] == "modalities.audio: from_json(title, 'array<float>') over items is an array"
+    folder = deliver(shop, 0, [*GOOD.items(), *BAD])
+    (told, _) = check(shop.config, spark)
+    assert told.startswith(f"{folder}: 11 rows, 8 of them bad; no_item:image 1; no_vector:image 1; not_finite:image 3")
+    for wrong in ("vector=embeding", "vector=sku"):
+        with pytest.raises(ConfigError, match=r"modalities\.image\.vector"):
+            check(shop.with_config(DATED, f"modalities.image.{wrong}").config, spark)
+    assert shop.lake.version("quarantine") == version

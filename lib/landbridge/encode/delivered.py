@@ -75,8 +75,9 @@ def read_attribute(items: DataFrame, settings: Modality, where: str) -> DataFram
 
 
 def _selected(rows: DataFrame, item: Column, settings: Modality, where: str) -> DataFrame:
-    vector = expression(rows, settings.vector, f"{where}.vector")
-    return rows.select(item.cast("string").alias("item_id"), vector.try_cast("array<float>").alias("vector"))
+    # The cast is analysed with it: what is no array is a sentence too.
+    vector = expression(rows, f"try_cast({settings.vector} as array<float>)", f"{where}.vector")
+    return rows.select(item.cast("string").alias("item_id"), vector.alias("vector"))
 
 
 def judged(rows: DataFrame, name: str, width: int, items: DataFrame) -> DataFrame:
