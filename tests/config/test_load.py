@@ -276,3 +276,30 @@ def test_networks_that_read_vectors_need_an_encoder(tmp_path: Path, tree: dict[s
         assert "there must be a section encode" in refused(conf, "local", f"{network}.vectors={{}}")
         assert load(conf, "local", [f"{network}.vectors={{}}", "encode={text: title}"]).networks_read_vectors
     assert not load(conf, "local", ["encode={text: title}"]).networks_read_vectors
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["ranker.vectors={of: [image]}"], "ranker.vectors.of names image, which is not among modalities (audio)"),
+        (["ranker.vectors={of: [audio, audio]}"], "names a modality twice"),
+        (["ranker.vectors={of: []}"], "at least 1 item"),
+        (["ranker.vectors={of: [audio, text]}"], "there must be a section encode"),
+        (["modalities.text={vector: a, width: 3}"], "text is what the section encode makes"),
+        (["modalities.audio.item=sku"], "leave item out too"),
+        (["modalities.audio.width=1"], "greater than or equal to 2"),
+    ],
+)
+def test_what_networks_read_has_to_be_given(
+    tmp_path: Path, tree: dict[str, Any], overrides: list[str], said: str
+) -> None:
+    audio = "modalities={audio: {vector: sound, width: 3}}"
+    assert said in refused(written(tmp_path, tree), "local", audio, *overrides)
+
+
+def test_a_modality_needs_no_encoder(tmp_path: Path, tree: dict[str, Any]) -> None:
+    audio = "modalities={audio: {vector: sound, width: 3}}"
+    config = load(written(tmp_path, tree), "local", [audio, "ranker.vectors={of: [audio]}"])
+    assert config.modalities_read == ("audio",)
+    other = config.modalities["audio"].model_copy(update={"revision": "second"})
+    assert other.identity != config.modalities["audio"].identity

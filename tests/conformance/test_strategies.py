@@ -1,4 +1,4 @@
-"""What every strategy keeps: one suite, for networks that read ids alone and for such that read vectors too."""
+"""What every strategy keeps: one suite, for networks that read ids alone, texts too, and images beside texts."""
 
 import numpy as np
 import pytest
@@ -20,10 +20,22 @@ IDS = Sizes(
     rank_dim=8, rank_hidden=(8,), rank_recent=3, rank_dropout=0.0,
 )  # fmt: skip
 TEXTS = Sizes(**{**vars(IDS), "vectors": Adapting(4, 2, 0.0), "rank_vectors": Adapting(3, 2, 0.0)})
-VECTORS = Whitened(
-    Whitening(np.zeros(6, np.float32), np.eye(6, 4, dtype=np.float32)),
-    torch.nn.functional.pad(torch.randn(29, 4, generator=torch.Generator().manual_seed(4)), (0, 0, 1, 0)).half(),
+BOTH = Sizes(
+    **{
+        **vars(IDS),
+        "vectors": Adapting(4, 2, 0.0, (("image", 3),), 0.1),
+        "rank_vectors": Adapting(3, 2, 0.0, (("image", 3),), 0.1),
+    }
 )
+
+
+def whitened(seed, lacking=()):
+    white_IW = torch.randn(30, 4, generator=torch.Generator().manual_seed(seed))
+    white_IW[[0, *lacking]] = 0.0
+    return Whitened(Whitening(np.zeros(6, np.float32), np.eye(6, 4, dtype=np.float32)), white_IW.half())
+
+
+VECTORS = {"text": whitened(4, [5]), "image": whitened(5, [2, 6])}
 CROSSING = Crossing(source=1, target=3)
 
 
@@ -32,7 +44,7 @@ def strategy(request):
     return strategy_of(request.param)
 
 
-@pytest.fixture(params=[IDS, TEXTS], ids=["ids", "vectors"])
+@pytest.fixture(params=[IDS, TEXTS, BOTH], ids=["ids", "texts", "texts and images"])
 def sizes(request):
     return request.param
 

@@ -21,7 +21,7 @@ SEEN, BARE, NEW, NOTHING = 3, 7, 30, 35
 def vectors(items=40, seed=0):
     white = torch.randn(items, 6, generator=torch.Generator().manual_seed(seed))
     white[[0, BARE, NOTHING]] = 0.0
-    return Whitened(Whitening(np.zeros(9, np.float32), np.eye(9, 6, dtype=np.float32)), white.half())
+    return {"text": Whitened(Whitening(np.zeros(9, np.float32), np.eye(9, 6, dtype=np.float32)), white.half())}
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def scores(networks, whole):
 def test_an_item_is_its_id_and_its_vector_and_a_new_one_its_vector_alone(networks):
     for items in (networks.retriever.item, networks.ranker.item):
         own = items.table.weight
-        told = items.adaptor(vectors().white_IW[:, : items.given.width].float())
+        told = items.adaptor(vectors()["text"].white_IW[:, : items.given.width].float())
         found = items(torch.tensor([SEEN, BARE, NEW, NOTHING, 0, 99]))
         wanted = [own[SEEN] + told[SEEN], own[BARE], told[NEW], *[torch.zeros_like(own[0])] * 3]
         torch.testing.assert_close(found, torch.stack(wanted))
@@ -163,7 +163,7 @@ def test_without_dropout_of_ids_noise_hides_none():
 def test_without_vectors_the_networks_are_those_that_know_no_vectors():
     plain = Networks.new(SIZES, seed=5)
     whole, noise = histories(), Noise(histories().keys(), 1, 0, 0)
-    assert plain.vectors is None
+    assert plain.vectors == {}
     plain.mark(torch.ones(40, dtype=torch.bool))
     assert not [key for name in NAMES for key in plain.network(name).state_dict() if "adaptor" in key or "seen" in key]
     found = plain.retriever.item(whole.item_HL, noise)
@@ -188,4 +188,4 @@ def test_an_item_of_tomorrow_is_read_by_its_vector(networks):
 
 
 def test_copies_share_the_vectors(networks):
-    assert copy.deepcopy(networks.retriever).item.vectors.white_IW is networks.vectors.white_IW
+    assert copy.deepcopy(networks.retriever).item.vectors["text"].white_IW is networks.vectors["text"].white_IW

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.logs import shop_config
 
-from landbridge.pipeline.steps import NAMES, steps_until
+from landbridge.pipeline.steps import NAMES, has, load, steps_until
 
 
 def test_texts_and_associations_are_steps_where_they_are_configured_and_nowhere_else(tmp_path):
@@ -14,3 +14,14 @@ def test_texts_and_associations_are_steps_where_they_are_configured_and_nowhere_
         left_out = sections.keys() - set(chosen)
         assert [step.name for step in steps_until(config=config)] == [name for name in NAMES if name not in left_out]
         assert steps_until("associate", config)[-1].name == "associate"
+
+
+def test_vectors_made_elsewhere_make_the_step_encode_one_that_fills_quarantine(tmp_path):
+    image = "modalities={image: {vector: image, width: 3}}"
+    plain, texts, images = (
+        shop_config(tmp_path, tmp_path, *some) for some in ((), ("encode={text: title}",), (image,))
+    )
+    assert [has("encode", config) for config in (plain, texts, images)] == [False, True, True]
+    assert "quarantine" not in load("encode", texts).writes
+    assert {"item_vectors", "quarantine"} <= set(load("encode", images).writes)
+    assert "modalities" in load("encode", images).sections

@@ -128,7 +128,10 @@ def _notes(ds: dt.date) -> dict[str, dict[str, object]]:
             "rules": {"no_customer": 150, "title_missing": 9},
             "missing": ["2011-02-02"],
         },
-        "encode": {"left_out": ["2 of 3 texts of items are rewritten"]},
+        "encode": {
+            "left_out": ["2 of 3 texts of items are rewritten"],
+            "modalities": {"image": {"says": "image: 57 of 60 items have a vector", "rules": {"width:image": 4}}},
+        },
         "evaluate": {"routes": routes},
         "recommend": {"users": {}, "short": {"Germany": 3}},
     }
@@ -202,6 +205,8 @@ def test_the_page_says_what_is_published_and_why(night: Night) -> None:
         "NDCG@10",
         "2011-02-02",
         "2 of 3 texts of items are rewritten",
+        "image: 57 of 60 items have a vector",
+        "<td>width:image</td>",
         "3 lists hold fewer than 5 items",
         "no_customer",
         "Title Of 2",
@@ -245,6 +250,7 @@ def test_the_summary_puts_controls_beside_what_crossed(night: Night) -> None:
         "● 0.1400",
         "0.1100",
         "learned across",
+        "image: 57 of 60 items have a vector",
         "Title Of",
         "30.2",
         "skipped: done before",

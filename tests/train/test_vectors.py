@@ -26,7 +26,7 @@ from landbridge.models.sizes import Sizes
 from landbridge.train.lineage import predecessor, recipe
 from landbridge.train.ranks import Alone
 from landbridge.train.step import FINETUNE, PRETRAIN
-from landbridge.train.vectors import FOLDER, give_vectors, mark_trained, revision, save_vectors
+from landbridge.train.vectors import FOLDER, give_vectors, mark_trained, revision, save_vectors, stored_of
 from landbridge.transfer import STRATEGIES
 
 CROSSING = [name for name, strategy in STRATEGIES.items() if strategy.crosses]
@@ -112,9 +112,9 @@ class Reader(Kit):
         size = self.assembler.vocabulary.size
         features = self.assembler.n_user_features, self.assembler.n_item_features
         words = size("item_id"), size("scenario"), size("event_type")
-        networks = Networks.new(Sizes.of(self.config, *words, *features, self.stored.width), seed)
+        networks = Networks.new(Sizes.of(self.config, *words, *features, {"text": self.stored.width}), seed)
         sources = self.sources(networks)
-        give_vectors(networks, self.stored, sources, self.assembler, True)
+        give_vectors(networks, {"text": self.stored}, sources, self.assembler, True)
         if mark:
             mark_trained(networks, sources, Alone(), True)
         return networks
@@ -172,9 +172,9 @@ def test_new_items_that_exchange_their_vectors_exchange_their_scores(topics, lea
     before = scored(learned, network, states, catalogue)
     place = [np.flatnonzero(new_C & (topic_C == topic))[0] for topic in (0, 1)]
     ids, read = catalogue.items[place], learned.networks.vectors
-    white_IW = read.white_IW.clone()
+    white_IW = read["text"].white_IW.clone()
     white_IW[ids] = white_IW[ids[::-1].copy()]
-    learned.networks.read(replace(read, white_IW=white_IW))
+    learned.networks.read({"text": replace(read["text"], white_IW=white_IW)})
     after = scored(learned, network, states, catalogue)
     learned.networks.read(read)
     np.testing.assert_allclose(after[:, place], before[:, place[::-1]], rtol=1e-5, atol=1e-5)
@@ -220,15 +220,16 @@ def test_without_vectors_the_networks_are_those_of_tonight_and_it_is_said(topics
     plain = topics.config.model_copy(
         update={name: getattr(topics.config, name).model_copy(update={"vectors": None}) for name in NAMES}
     )
-    sizes = [Sizes.of(config, 9, 3, 2, 4, 6, width) for config, width in ((topics.config, 0), (plain, WIDTH))]
+    some = {"text": WIDTH}
+    sizes = [Sizes.of(config, 9, 3, 2, 4, 6, widths) for config, widths in ((topics.config, {}), (plain, some))]
     assert sizes[0] == sizes[1]
-    assert sizes[0] != Sizes.of(topics.config, 9, 3, 2, 4, 6, WIDTH)
+    assert sizes[0] != Sizes.of(topics.config, 9, 3, 2, 4, 6, some)
 
 
 def test_vectors_of_another_encoder_begin_anew(topics, tmp_path):
     night = night_on(topics.config, topics.until)
     save_vectors(night)
-    assert revision(night) == "first"
+    assert revision(stored_of(night.config, night.models)) == "first"
     meta = {"recipe": recipe(topics.config), "until": "2010-12-01", "examples": 9, "continued": False}
     for vectors, continued in (("first", True), ("another", False), (None, False)):
         earlier = fit_folder(tmp_path / "2010-12-05", "A", SOURCE, "target_only")
@@ -236,7 +237,7 @@ def test_vectors_of_another_encoder_begin_anew(topics, tmp_path):
         (earlier / "meta.json").write_text(json.dumps({**meta, "vectors": vectors}))
         found, why = predecessor(
             tmp_path / "2010-12-06", dt.date(2010, 12, 6), meta["recipe"], SOURCE, "target_only",
-            dt.date(2010, 12, 2), revision(night),
+            dt.date(2010, 12, 2), revision(stored_of(night.config, night.models)),
         )  # fmt: skip
         assert (found is not None) is continued
         assert continued or "another encoder" in why
@@ -267,7 +268,7 @@ def test_every_strategy_reads_vectors_over_three_nights(tmp_path):
         FINETUNE.run(night)
         for scope, name in ((SOURCE, "target_only"), *((SMALL, name) for name in ("target_only", *CROSSING))):
             folder = find_fitted(night.models, "A", scope)[name]
-            assert read_meta(folder)["vectors"] == revision(night)
+            assert read_meta(folder)["vectors"] == revision(stored_of(night.config, night.models))
             assert read_meta(folder)["continued"] is (night is second)
             item = load_fitted(folder).networks.retriever.item
             assert item.adaptor.experts.weight.abs().sum() > 0

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from landbridge.config.schema import Config
 from landbridge.errors import DataError
 from landbridge.lake.expressions import expression
-
-_DAY = "([0-9]{4}-[0-9]{2}-[0-9]{2})"
+from landbridge.lake.files import by_day, listed
 
 
 @dataclass(frozen=True, order=True)
@@ -27,17 +24,6 @@ class LogFile:
     path: str
     size: int
     modified: int
-
-
-def tail_pattern(path: str) -> str:
-    """Return a pattern of the end of a file's path, from the folder or name that holds {ds}; group 1 is the day.
-
-    Of a snapshot it is the name alone.
-    """
-    parts = PurePosixPath(path).parts
-    first = next((position for position, part in enumerate(parts) if "{ds}" in part), len(parts) - 1)
-    tail = re.escape("/".join(parts[first:])).replace(re.escape("{ds}"), _DAY)
-    return tail.replace(r"\*", "[^/]*").replace(r"\?", "[^/]") + "$"
 
 
 def find(
@@ -67,7 +53,7 @@ def find_lookups(config: Config, spark: SparkSession | None = None) -> dict[str,
         If there is no file of one.
     """
     found = {
-        name: [LogFile(config.data.reader.first_day, *told) for told in sorted(_listed(lookup.path, spark))]
+        name: [LogFile(config.data.reader.first_day, *told) for told in sorted(listed(lookup.path, spark))]
         for name, lookup in config.data.lookups.items()
     }
     for name, files in found.items():
@@ -116,48 +102,6 @@ def _by_day(
     reader = config.data.reader
     if reader.is_snapshot:
         day = reader.first_day
-        every = [LogFile(day, *told) for told in sorted(_listed(place, spark))]
+        every = [LogFile(day, *told) for told in sorted(listed(place, spark))]
         return {day: every} if every and since <= day <= until else {}
-    pattern = re.compile("(^|/)" + tail_pattern(place).replace(_DAY, f"(?P<day>{_DAY[1:-1]})", 1))
-    found: dict[dt.date, list[LogFile]] = {}
-    for path, size, modified in sorted(_listed(place, spark)):
-        match = pattern.search(path)
-        named = _day_of(match["day"]) if match else None
-        if named is not None and since <= named <= until:
-            found.setdefault(named, []).append(LogFile(named, path, size, modified))
-    return found
-
-
-def _listed(path: str, spark: SparkSession | None) -> Iterator[tuple[str, int, int]]:
-    glob = path.replace("{ds}", "????-??-??")
-    if "://" not in glob:
-        yield from _local(glob)
-    elif spark is None:
-        raise DataError(f"{path}: an object store is listed through Spark, and there is no session")
-    else:
-        yield from _hadoop(glob, spark)
-
-
-def _local(glob: str) -> Iterator[tuple[str, int, int]]:
-    parts = Path(os.path.normpath(Path(glob).absolute())).parts
-    fixed = next((position for position, part in enumerate(parts) if any(sign in part for sign in "*?[")), -1)
-    base = Path(*parts[:fixed])
-    for path in base.glob("/".join(parts[fixed:])):
-        stat = path.stat()
-        yield str(path), stat.st_size, stat.st_mtime_ns
-
-
-def _hadoop(glob: str, spark: SparkSession) -> Iterator[tuple[str, int, int]]:
-    jvm = spark._jvm
-    assert jvm is not None
-    path = jvm.org.apache.hadoop.fs.Path(glob)
-    system = path.getFileSystem(spark._jsc.hadoopConfiguration())
-    for status in system.globStatus(path) or []:
-        yield status.getPath().toString(), status.getLen(), status.getModificationTime()
-
-
-def _day_of(text: str) -> dt.date | None:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        return None
+    return {day: [LogFile(day, *told) for told in found] for day, found in by_day(place, since, until, spark).items()}

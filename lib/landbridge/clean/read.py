@@ -12,11 +12,12 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from landbridge.clean.files import LogFile, tail_pattern
+from landbridge.clean.files import LogFile
 from landbridge.config.data import Data, Pseudonyms
 from landbridge.config.reader import Catalogue, Explode, Reader, Source
 from landbridge.errors import DataError, LandbridgeError
 from landbridge.lake.expressions import complaint
+from landbridge.lake.files import tail_pattern
 
 CORRUPT, FILE, DAY = "__corrupt", "__file", "__ds"
 NAME, POSITION, SIZE, NUMBER = "_file", "_pos", "_size", "_row"

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from landbridge.config.associations import Associations, check_associations
 from landbridge.config.crossing import check_strategies
 from landbridge.config.data import Data
+from landbridge.config.modalities import Modality, check_modalities
 from landbridge.config.node import Name, Node
 from landbridge.config.place import Spark, Tracking, Train
 from landbridge.config.pointwise import Pointwise
@@ -28,7 +29,7 @@ from landbridge.config.science import (
 from landbridge.config.scores import Scores
 from landbridge.config.storage import checked_options, checked_root
 from landbridge.config.study import Study
-from landbridge.config.text import Encode
+from landbridge.config.text import Adaptor, Encode
 
 
 class Config(Node):
@@ -40,6 +41,9 @@ class Config(Node):
     split: Split = Split()
     pointwise: Pointwise | None = Field(None, description="There is no list to rank: every row is a question.")
     encode: Encode | None = Field(None, description="A text encoder gives every item a vector; left out, none has one.")
+    modalities: dict[Name, Modality] = Field(
+        default_factory=dict, description="Vectors of items that come from elsewhere: of images, of audio."
+    )
     associations: Associations | None = Field(
         None, description="Which items are associated across scenarios, and how; left out, no table says it."
     )
@@ -92,10 +96,6 @@ class Config(Node):
             raise ValueError("contenders.text compares encoded texts, so there must be a section encode: add it")
         if self.pointwise is not None and self.encode is not None and self.encode.users is not None:
             raise ValueError("encode.users reads what users had, which a pointwise task does not keep: leave it out")
-        if self.networks_read_vectors and self.encode is None:
-            raise ValueError(
-                "retriever.vectors and ranker.vectors read encoded texts, so there must be a section encode: add it"
-            )
         if self.guard.k not in self.evaluate.k:
             raise ValueError(f"guard.k {self.guard.k} is not among evaluate.k {self.evaluate.k}")
         if self.recommend.pool < self.recommend.k:
@@ -114,6 +114,8 @@ class Config(Node):
             raise ValueError(
                 "pointwise.contenders.memory.text compares encoded texts, so there must be a section encode: add it"
             )
+        read = {name: vectors.of for name, vectors in self._adaptors.items()}
+        check_modalities(self.modalities, read, encodes=self.encode is not None)
         return self
 
     @model_validator(mode="after")
@@ -148,7 +150,17 @@ class Config(Node):
     @property
     def networks_read_vectors(self) -> bool:
         """Whether a network reads the items' vectors."""
-        return self.retriever.vectors is not None or self.ranker.vectors is not None
+        return bool(self._adaptors)
+
+    @property
+    def modalities_read(self) -> tuple[str, ...]:
+        """The modalities whose vectors a network reads, each once."""
+        return tuple(dict.fromkeys(name for vectors in self._adaptors.values() for name in vectors.of))
+
+    @property
+    def _adaptors(self) -> dict[str, Adaptor]:
+        given = {"retriever": self.retriever.vectors, "ranker": self.ranker.vectors}
+        return {name: vectors for name, vectors in given.items() if vectors is not None}
 
     @property
     def folder(self) -> Path:

@@ -78,7 +78,7 @@ class Network(Node):
     epochs: int = Field(4, ge=1)
     batch: int = Field(2048, ge=1, description="Examples a step, over all ranks.")
     vectors: Adaptor | None = Field(
-        None, description="The items' vectors of the section encode are read too; by their ids alone when left out."
+        None, description="The items' vectors are read too, of texts or other modalities; ids alone when left out."
     )
 
 

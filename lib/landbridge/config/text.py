@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from landbridge.config.node import Node, Sql
+from landbridge.config.modalities import TEXT
+from landbridge.config.node import Name, Node, Sql
 from landbridge.config.rewrite import Rewrite
 
 
@@ -73,3 +74,25 @@ class Adaptor(Node):
     id_dropout: float = Field(
         0.2, ge=0, lt=1, description="Share of the items that a step of training knows by their vectors alone."
     )
+    of: list[Name] = Field(
+        [TEXT], min_length=1, description="Whose vectors: text is what `encode` makes, the others stand in modalities."
+    )
+    modality_dropout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of the items of which a step of training hides a modality, of each by itself, so that what "
+        "stands for one that is missing is learned. Of no effect where texts alone are read.",
+    )
+
+    @field_validator("of")
+    @classmethod
+    def _each_once(cls, of: list[str]) -> list[str]:
+        if len(set(of)) < len(of):
+            raise ValueError("names a modality twice")
+        return of
+
+    @property
+    def reads_text_alone(self) -> bool:
+        """Whether nothing but encoded texts is read."""
+        return self.of == [TEXT]

@@ -1,8 +1,12 @@
-"""The step `encode`: texts that are new, or of an encoder that is new, become vectors: of items, and of users."""
+"""The step `encode`: texts that are new, or of an encoder that is new, become vectors: of items, and of users.
+
+Vectors that other pipelines made of items join them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -11,6 +15,7 @@ from pyspark.sql import functions as F
 from landbridge.config.text import Encode
 from landbridge.encode.chat import ChatError, chat_of
 from landbridge.encode.encoder import Source, find
+from landbridge.encode.modalities import join_all, signatures
 from landbridge.encode.profiles import profiles_of
 from landbridge.encode.rewrite import Rewriter
 from landbridge.encode.texts import texts_of
@@ -19,6 +24,13 @@ from landbridge.errors import EncoderError
 from landbridge.lake.expressions import complaint
 from landbridge.lake.spark import SparkLake
 from landbridge.step import Night, Outcome, Step
+
+
+def run_modalities(night: Night) -> Outcome:
+    """Encode what changed where texts are, and take in what other pipelines made of items."""
+    texts, others = Outcome() if night.config.encode is None else run(night), join_all(night)
+    left_out = [*texts.notes.get("left_out", []), *others.notes["left_out"]]
+    return Outcome({**texts.notes, **others.notes, "left_out": left_out}, {**texts.metrics, **others.metrics})
 
 
 def run(night: Night) -> Outcome:
@@ -60,14 +72,15 @@ def _without(night: Night, why: str) -> Outcome:
 
 def _inputs(night: Night) -> Mapping[str, str]:
     """What stands ready: a model that is installed later, or a key that is set later, is used the same day."""
+    given = signatures(night)
     settings = night.config.encode
     if settings is None:
-        return {}
+        return given
     ready = {"encoder": _or_why(lambda: find(settings).revision)}
     rewrite = settings.rewrite
     if rewrite is not None:
         ready["chat"] = _or_why(lambda: chat_of(rewrite).settings.url)
-    return ready
+    return {**ready, **given}
 
 
 def _or_why(found: Callable[[], str]) -> str:
@@ -85,3 +98,8 @@ ENCODE = Step(
     run=run,
     inputs=_inputs,
 )
+
+ENCODE_MODALITIES = replace(
+    ENCODE, writes=(*ENCODE.writes, "quarantine"), sections=("encode", "modalities"), run=run_modalities
+)
+"""The same where other pipelines make vectors of items too: bad ones go to quarantine."""

@@ -24,12 +24,17 @@ def texts_of(items: DataFrame, settings: Encode, ds: dt.date, where: str) -> Dat
     where
         The configuration's file, for errors.
     """
+    rows = as_of(items, ds)
+    text = cleaned(expression(rows, settings.text, f"{where}: encode.text").cast("string"), settings.most_characters)
+    return hashed(rows.select("item_id", text.alias("text"), F.col("__since").alias("since")))
+
+
+def as_of(items: DataFrame, ds: dt.date) -> DataFrame:
+    """Return item_id, __since (when it became so) and the attributes of every item as of a day."""
     names = [name for name in items.columns if name not in ("item_id", "valid_from")]
     known = items.where(F.col("valid_from") <= F.lit(ds)).groupBy("item_id")
     latest = known.agg(F.max_by(F.struct(*names), "valid_from").alias("as_of"), F.max("valid_from").alias("__since"))
-    rows = latest.select("item_id", "__since", "as_of.*")
-    text = cleaned(expression(rows, settings.text, f"{where}: encode.text").cast("string"), settings.most_characters)
-    return hashed(rows.select("item_id", text.alias("text"), F.col("__since").alias("since")))
+    return latest.select("item_id", "__since", "as_of.*")
 
 
 def hashed(texts: DataFrame) -> DataFrame:

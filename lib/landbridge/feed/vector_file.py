@@ -37,9 +37,14 @@ class VectorFile:
     vector_IV: NDArray[np.float16]
 
     @classmethod
-    def write(cls, lake: Lake, vocabulary: Vocabulary, encoder: str, folder: Path) -> Self | None:
-        """Write those of the revision that ran last in the place of the folder; without any, None and no folder."""
-        revision, work = revision_of(lake), folder.with_name(folder.name + ".tmp")
+    def write(
+        cls, lake: Lake, vocabulary: Vocabulary, encoder: str, folder: Path, revision: str | None = None
+    ) -> Self | None:
+        """Write those of a revision in the place of the folder; without any, None and no folder.
+
+        `encoder` is the model of texts, or a modality. Without a revision it is that of the texts that ran last.
+        """
+        revision, work = revision or revision_of(lake), folder.with_name(folder.name + ".tmp")
         for old in (folder, work):
             shutil.rmtree(old, ignore_errors=True)
         if revision is None or not lake.exists("item_vectors"):

@@ -54,14 +54,14 @@ STATISTICS = Contract(
 
 ITEM_VECTORS = Contract(
     "item_vectors",
-    "What a text encoder makes of an item's text; a row an item, encoder and revision.",
+    "What a text encoder makes of an item's text, or another pipeline of its image; a row an item, encoder, revision.",
     {
         "item_id": required("string", "The item."),
-        "encoder": required("string", "The model, as configured."),
+        "encoder": required("string", "The model, as configured; of another modality its name."),
         "revision": required("string", "Of weights and settings: vectors of different revisions are not comparable."),
-        "text_hash": required("string", "SHA-256 of the text that was encoded."),
+        "text_hash": required("string", "SHA-256 of the text that was encoded, or of the vector that came in."),
         "vector": required("array<float>", "The vector."),
-        "ds": required("date", "The night on which it was encoded."),
+        "ds": required("date", "The night on which it was encoded or came in."),
     },
     key=("item_id", "encoder", "revision"),
 )

@@ -1,18 +1,19 @@
-"""Embeddings of items: of the id, and beside it what an adaptor makes of the item's vector.
+"""Embeddings of items: of the id, and beside it what adaptors make of the item's vectors (see `adaptors`).
 
-The adaptor is a mixture of experts over whitened vectors (Hou et al. 2022, UniSRec, without the noise of its gate).
 Training hides the ids of some items in every step (Volkovs et al. 2017, DropoutNet), so that what reads the embeddings
 meets items of whom it knows the vector alone, as it will meet new ones.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from landbridge.models.adaptors import Adaptor, adaptor_of, by_modality
 from landbridge.models.encoder import Table
 from landbridge.models.noise import Noise
 from landbridge.models.sizes import Adapting
@@ -22,24 +23,8 @@ _ROWS = 1 << 16
 """Items that are embedded at once where all are."""
 
 
-class Adaptor(nn.Module):
-    """sum_k g_k(x) V_k x with g = softmax(U x): zero for x = 0, so that an item without a vector gets nothing."""
-
-    def __init__(self, given: Adapting, dim: int) -> None:
-        super().__init__()
-        self.shape = given.experts, dim
-        self.experts = nn.Linear(given.width, given.experts * dim, bias=False)
-        self.gate = nn.Linear(given.width, given.experts)
-
-    def forward(self, white_NW: Tensor) -> Tensor:
-        """Return [N, D] of whitened vectors."""
-        said_NKD = self.experts(white_NW).view(-1, *self.shape)
-        share_NK = torch.softmax(self.gate(white_NW), dim=1)
-        return torch.as_tensor((share_NK[..., None] * said_NKD).sum(1))
-
-
 class Items(Table):
-    """e_i = seen_i id_i + adaptor(vector_i); without an adaptor the table of ids alone.
+    """e_i = seen_i id_i + sum_m adaptor_m(vector_im); without adaptors the table of ids alone.
 
     `seen` says whose id has been trained: an item that no fit has met has its vector alone. `none_G` are the features
     of an item without events; they say that nobody took it, which is no news of an item that is new.
@@ -51,10 +36,10 @@ class Items(Table):
     def __init__(self, size: int, dim: int, features: int, given: Adapting) -> None:
         super().__init__(size, dim)
         self.given = given
-        self.adaptor = Adaptor(given, dim) if given.width else None
-        self.vectors: Whitened | None = None
+        self.adaptor = adaptor_of(given, dim)
+        self.vectors: dict[str, Whitened] = {}
         self._all: Tensor | None = None
-        if given.width:
+        if self.adaptor is not None:
             self.register_buffer("seen", torch.zeros(size, dtype=torch.bool))
             self.register_buffer("none_G", torch.zeros(features))
 
@@ -72,7 +57,7 @@ class Items(Table):
         """Return [...], one where what was learned of the id counts, else zero; it is hidden only beside a vector."""
         counts = self.seen[torch.where(ids < len(self.seen), ids, 0)]
         if noise is not None and self.given.id_dropout > 0:
-            counts = counts & ~(noise.hides("ids", ids, self.given.id_dropout) & self.told.knows(ids))
+            counts = counts & ~(noise.hides("ids", ids, self.given.id_dropout) & self.known(ids, noise))
         return counts.float()
 
     def featured(self, ids: Tensor, feature: Tensor, noise: Noise | None = None) -> Tensor:
@@ -83,17 +68,26 @@ class Items(Table):
         counts = self.counted(ids, noise)
         if noise is not None:
             return counts
-        return torch.maximum(counts, ((feature != self.none_G).any(-1) | ~self.told.knows(ids)).float())
+        return torch.maximum(counts, ((feature != self.none_G).any(-1) | ~self.known(ids)).float())
 
-    @property
-    def told(self) -> Whitened:
-        """The vectors; whoever makes networks that read some gives them before anything is asked."""
-        assert self.vectors is not None
-        return self.vectors
+    def known(self, ids: Tensor, noise: Noise | None = None) -> Tensor:
+        """Return [...], whether any vector of each item is shown."""
+        shown = [self.shown(name, ids, noise) for name in self.given.widths]
+        return torch.stack(shown).any(0)
 
-    def read(self, vectors: Whitened, none_G: Tensor | None = None) -> None:
-        """Take the vectors of tonight's items, and the features of one without events where they are given."""
-        self.vectors, self._all = vectors, None
+    def shown(self, modality: str, ids: Tensor, noise: Noise | None = None) -> Tensor:
+        """Return [...], whether items have a vector of a modality, and under noise whether it is not hidden."""
+        has = self.vectors[modality].knows(ids)
+        if noise is None or self.given.hidden == 0.0:
+            return has
+        return has & ~noise.hides(f"modality {modality}", ids, self.given.hidden)
+
+    def read(self, vectors: Mapping[str, Whitened], none_G: Tensor | None = None) -> None:
+        """Take the vectors of tonight's items by modality, and the features of one without events where given.
+
+        Whoever makes networks that read some gives them before anything is asked.
+        """
+        self.vectors, self._all = {name: vectors[name] for name in self.given.widths}, None
         if none_G is not None:
             self.none_G.copy_(none_G)
 
@@ -111,8 +105,18 @@ class Items(Table):
     def _embedded(self, ids_N: Tensor, noise: Noise | None) -> Tensor:
         """Return [N, D] of ids that are all different."""
         assert self.adaptor is not None
-        own_ND = super().forward(ids_N) * self.counted(ids_N, noise)[:, None]
-        return torch.as_tensor(own_ND + self.adaptor(self.told.of(ids_N, self.given.width)))
+        embedded_ND = super().forward(ids_N) * self.counted(ids_N, noise)[:, None]
+        for name, adaptor in by_modality(self.adaptor).items():
+            embedded_ND = embedded_ND + self._said(name, adaptor, ids_N, noise)
+        return torch.as_tensor(embedded_ND)
+
+    def _said(self, modality: str, adaptor: Adaptor, ids_N: Tensor, noise: Noise | None) -> Tensor:
+        """Return [N, D], what a modality adds."""
+        white_NW = self.vectors[modality].of(ids_N, adaptor.width)
+        if adaptor.missing is None:
+            return torch.as_tensor(adaptor(white_NW))
+        there_N = (ids_N > 0) & (ids_N < len(self.seen))
+        return adaptor.filled(white_NW, self.shown(modality, ids_N, noise), there_N)
 
     def _remembered(self) -> Tensor:
         """Return [I, D] of all ids, made once: whole catalogues are asked for again and again."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from landbridge.config.modalities import TEXT
 from landbridge.errors import TrainError
 from landbridge.models.adversary import judge
 from landbridge.models.beside import GATES, RankerBeside, RetrieverBeside
@@ -35,7 +36,6 @@ CHANGES: dict[str, Callable[[nn.Module, int], None]] = {
     "adversarial": judge,
 }
 """What is done to a plain network, in place and with a seed, to bring it into a form."""
-_VECTORS = "vectors.safetensors"
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class Networks:
         return {"retriever": self.retriever, "ranker": self.ranker}[name]
 
     @property
-    def vectors(self) -> Whitened | None:
-        """The items' vectors that they read, None where they have none."""
-        return next((items.vectors for items in self._readers() if items.vectors is not None), None)
+    def vectors(self) -> Mapping[str, Whitened]:
+        """The items' vectors that they read, by modality; empty where they have none."""
+        return {name: vectors for items in self._readers() for name, vectors in items.vectors.items()}
 
-    def read(self, vectors: Whitened, none_G: Tensor | None = None) -> None:
-        """Let all their parts that read vectors read these, those of a source beside them too.
+    def read(self, vectors: Mapping[str, Whitened], none_G: Tensor | None = None) -> None:
+        """Let all their parts that read vectors read these, by modality, those of a source beside them too.
 
         `none_G` are the features of an item without events, as the networks see them; left out, they stay.
         """
@@ -157,7 +157,7 @@ class Networks:
         for name in NAMES:
             network = networks.network(name)
             network.load_state_dict(grown(network, dict(self.network(name).state_dict())))
-        if self.vectors is not None:
+        if self.vectors:
             networks.read(self.vectors)
         return networks
 
@@ -170,8 +170,8 @@ class Networks:
         for name in NAMES:
             weights = {key: value.detach().contiguous() for key, value in self.network(name).state_dict().items()}
             save_file(weights, folder / f"{name}.safetensors")
-        if self.vectors is not None:
-            self.vectors.save(folder / _VECTORS)
+        for name, vectors in self.vectors.items():
+            vectors.save(folder / _file_of(name))
 
     @classmethod
     def load(cls, folder: Path) -> Networks:
@@ -180,9 +180,16 @@ class Networks:
         networks = cls.of_form(tree.pop("form", PLAIN), Sizes.from_json(tree), None)
         for name in NAMES:
             networks.network(name).load_state_dict(load_file(folder / f"{name}.safetensors"))
-        if (folder / _VECTORS).exists():
-            networks.read(Whitened.load(folder / _VECTORS))
+        names = {name for adapting in (networks.sizes.vectors, networks.sizes.rank_vectors) for name in adapting.widths}
+        files = {name: folder / _file_of(name) for name in sorted(names)}
+        if all(file.exists() for file in files.values()):
+            networks.read({name: Whitened.load(file) for name, file in files.items()})
         return networks
+
+
+def _file_of(modality: str) -> str:
+    """Texts were there first, and their file has no name of a modality."""
+    return "vectors.safetensors" if modality == TEXT else f"vectors-{modality}.safetensors"
 
 
 def _named(prefix: str, network: nn.Module) -> dict[str, Tensor]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from types import MappingProxyType
 from typing import Any, Protocol, Self
 
+from landbridge.config.modalities import TEXT
 from landbridge.config.schema import Config
 from landbridge.config.text import Adaptor
+
+NO_VECTORS: Mapping[str, int] = MappingProxyType({})
 
 
 class Reads(Protocol):
@@ -49,19 +54,44 @@ class Reads(Protocol):
 class Adapting:
     """How a network's adaptor of items' vectors is shaped, and the share of items whose ids a step hides.
 
-    `width` is that of the whitened vectors; at 0 there is no adaptor.
+    `width` is that of the whitened vectors of texts, 0 where none are read. `others` names the other modalities that
+    are read, with their widths, and `hidden` is the share of items of which a step hides a modality.
     """
 
     width: int = 0
     experts: int = 0
     id_dropout: float = 0.0
+    others: tuple[tuple[str, int], ...] = ()
+    hidden: float = 0.0
 
     @classmethod
-    def of(cls, given: Adaptor | None, vector: int) -> Self:
-        """Return what is configured for vectors of a width, 0 where there are none."""
-        if given is None or vector == 0:
+    def of(cls, given: Adaptor | None, vectors: Mapping[str, int]) -> Self:
+        """Return what is configured, of the modalities that there are: name to the numbers of their vectors."""
+        if given is None:
             return cls()
-        return cls(min(given.width, vector), given.experts, given.id_dropout)
+        widths = {name: min(given.width, vectors[name]) for name in given.of if name in vectors}
+        if not widths:
+            return cls()
+        text = widths.pop(TEXT, 0)
+        others = tuple(sorted(widths.items()))
+        return cls(text, given.experts, given.id_dropout, others, given.modality_dropout if others else 0.0)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Modality to the width of its whitened vectors, of those that are read; empty where there is no adaptor."""
+        return ({TEXT: self.width} if self.width else {}) | dict(self.others)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; of texts alone what there was before there were others."""
+        plain = asdict(self)
+        if not self.others:
+            del plain["others"], plain["hidden"]
+        return plain
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `to_json` gave."""
+        return cls(**{**values, "others": tuple((name, width) for name, width in values.get("others", ()))})
 
 
 @dataclass(frozen=True)
@@ -97,11 +127,12 @@ class Sizes:
         types: int,
         user_features: int,
         item_features: int,
-        vector: int = 0,
+        vectors: Mapping[str, int] = NO_VECTORS,
     ) -> Self:
         """Return the sizes of a configuration's networks over vocabularies of these sizes.
 
-        `vector` is the width of the items' vectors; without them (0) a network reads none, whatever the configuration.
+        `vectors` are modality to the numbers of its vectors; without them a network reads none, whatever the
+        configuration.
         """
         retriever, ranker = config.retriever, config.ranker
         return cls(
@@ -122,8 +153,8 @@ class Sizes:
             ranker.encoder,
             ranker.layers,
             ranker.heads,
-            Adapting.of(retriever.vectors, vector),
-            Adapting.of(ranker.vectors, vector),
+            Adapting.of(retriever.vectors, vectors),
+            Adapting.of(ranker.vectors, vectors),
         )
 
     def grown(self, other: Sizes) -> Sizes:
@@ -141,7 +172,8 @@ class Sizes:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        plain = asdict(self)
+        return plain | {name: getattr(self, name).to_json() for name in ("vectors", "rank_vectors")}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
@@ -150,5 +182,5 @@ class Sizes:
         given: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known
         }
-        given |= {key: Adapting(**value) for key, value in given.items() if isinstance(value, dict)}
+        given |= {key: Adapting.from_json(value) for key, value in given.items() if isinstance(value, dict)}
         return cls(**given)

@@ -82,7 +82,7 @@ def _step_command(name: str, does: str) -> None:
 
 _step_command("clean", "Raw daily logs to events, items, users and quarantine.")
 _step_command("featurize", "Events to vocabulary, statistics, examples and user_state.")
-_step_command("encode", "Texts of items to vectors of a large pretrained model; only what is new is encoded.")
+_step_command("encode", "Texts of items to vectors of a pretrained model, vectors made elsewhere; only what is new.")
 _step_command("associate", "Which items go with which, across scenarios: by users, by text, by attributes.")
 _step_command("pretrain", "Train retriever and ranker on the source scenario.")
 _step_command("finetune", "Fit all contenders of all scenarios, controls beside what crosses.")
@@ -103,10 +103,11 @@ def check(place: Place, ds: dt.date | None) -> None:
     config = place.load()
     with _screen(config, config.folder / "logs" / "check.log") as console:
         from landbridge.clean.check import check as check_data
+        from landbridge.encode.check import check as check_vectors
 
         say = _say(console)
         spark = night_of(config, ds or config.data.reader.first_day, say).spark_lake().spark
-        for line in check_data(config, spark, ds):
+        for line in [*check_data(config, spark, ds), *check_vectors(config, spark, ds)]:
             say(line)
 
 

@@ -34,6 +34,9 @@ POINT_ROOMS: Mapping[str, tuple[str, str]] = {
 LISTED_ROOMS: Mapping[str, tuple[str, str]] = {"featurize": ("landbridge.featurize.step", "FEATURIZE_LISTED")}
 """The same for what reads another table where catalogues list items."""
 
+MODALITY_ROOMS: Mapping[str, tuple[str, str]] = {"encode": ("landbridge.encode.step", "ENCODE_MODALITIES")}
+"""The same for what takes in vectors of other modalities."""
+
 FILES: Mapping[str, tuple[str, ...]] = {
     "finetune": ("pretrain",),
     "evaluate": ("pretrain", "finetune"),
@@ -62,6 +65,8 @@ def load(name: str, config: Config | None = None) -> Step:
     pointwise = config is not None and config.pointwise is not None
     listed = config is not None and config.data.catalogue is not None
     others = {**(POINT_ROOMS if pointwise else {}), **(LISTED_ROOMS if listed else {})}
+    if config is not None and config.modalities:
+        others |= MODALITY_ROOMS
     module, attribute = {**ROOMS, **others}[name]
     step = getattr(importlib.import_module(module), attribute)
     assert isinstance(step, Step)
@@ -78,8 +83,8 @@ def steps_until(last: str = NAMES[-1], config: Config | None = None) -> tuple[St
 
 def has(name: str, config: Config | None) -> bool:
     """Whether the night of a configuration has a step: some are there where it has a section for them."""
-    sections = {} if config is None else {"encode": config.encode, "associate": config.associations}
-    return name not in OPTIONAL or sections.get(name) is not None
+    given = {} if config is None else {"encode": config.encode or config.modalities, "associate": config.associations}
+    return name not in OPTIONAL or bool(given.get(name))
 
 
 def since(name: str, steps: Sequence[Step]) -> frozenset[str]:

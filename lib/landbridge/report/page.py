@@ -127,6 +127,7 @@ def remarks(facts: Facts) -> list[str]:
     ]
     steps = ("encode", "pretrain", "finetune")
     found += [str(text) for step in steps for text in facts.notes(step).get("left_out", [])]
+    found += [str(told["says"]) for told in facts.notes("encode").get("modalities", {}).values()]
     found += [
         f"{scenario}: {short} lists hold fewer than {facts.config.recommend.k} items: the catalogue "
         "has no more that these users lack."
@@ -152,9 +153,11 @@ def rules(facts: Facts) -> list[dict[str, Any]]:
         rule.name: "removes" if rule.removes else "fills" if rule.fill else "clips" for rule in facts.config.data.rules
     }
     load, recent = (
-        facts.notes("clean").get("rules", {}),
+        dict(facts.notes("clean").get("rules", {})),
         {rule for counts in facts.quarantined_by_day.values() for rule in counts},
     )
+    for told in facts.notes("encode").get("modalities", {}).values():
+        load |= told["rules"]
     names = [*kinds, *sorted({*load, *recent} - set(kinds))]
     return [
         {

@@ -19,6 +19,7 @@ from landbridge.errors import DataError
 from landbridge.lake.contracts import NEW_USER
 from landbridge.lake.lake import Lake
 from landbridge.report.because import because_of
+from landbridge.report.having import having
 from landbridge.report.people import Event, Recommended, events_of, recommended, titles_of
 from landbridge.report.plain import plain_table
 
@@ -49,7 +50,7 @@ def show(lake: Lake, models: Path, user: str, ds: dt.date) -> RenderableType:
     offered = [row["items"] for row in lists] + list(pools.values())
     items = {item["item_id"] for one in offered for item in one}
     titles = titles_of(lake, ds, items | {event["item_id"] for event in history})
-    because = because_of(lake, ds, history, items, titles)
+    more = {"Because of": because_of(lake, ds, history, items, titles), "Vectors": having(lake, items)}
     parts: list[RenderableType] = [_head(user, ds, history, states)]
     if history:
         parts.append(_history(events_of(history, titles)))
@@ -61,7 +62,7 @@ def show(lake: Lake, models: Path, user: str, ds: dt.date) -> RenderableType:
                 model,
                 recommended(row["items"], titles),
                 recommended(pools.get(row["scenario"], []), titles),
-                because,
+                {column: told for column, told in more.items() if told},
             )
         )
     return Group(*[Padding(part, (0, 0, 1, 0)) for part in parts])
@@ -108,27 +109,31 @@ def _history(events: list[Event]) -> Table:
 
 
 def _list(
-    scenario: str, model: str, items: list[Recommended], pool: list[Recommended], because: Mapping[str, str]
+    scenario: str,
+    model: str,
+    items: list[Recommended],
+    pool: list[Recommended],
+    more: Mapping[str, Mapping[str, str]],
 ) -> Table:
-    """The list, then the candidates that came next; with what each goes with, where that is known of any."""
+    """The list, then the candidates that came next; `more` has what else is known of items, by column."""
     table = plain_table(
         "#",
         "Item",
         "Name",
         "Score",
         "Source",
-        *(["Because of"] if because else []),
+        *more,
         title=f"{scenario}: list ({model}), then the next candidates",
     )
     for place, item in enumerate(items, 1):
-        table.add_row(str(place), *_told(item, because), end_section=place == len(items))
+        table.add_row(str(place), *_told(item, more), end_section=place == len(items))
     listed = {item.item_id for item in items}
     for item in pool:
         if item.item_id not in listed:
-            table.add_row("", *_told(item, because), style="dim")
+            table.add_row("", *_told(item, more), style="dim")
     return table
 
 
-def _told(item: Recommended, because: Mapping[str, str]) -> list[str]:
-    reason = [because.get(item.item_id, "")] if because else []
-    return [item.item_id, item.title, f"{item.score:.4f}", item.source, *reason]
+def _told(item: Recommended, more: Mapping[str, Mapping[str, str]]) -> list[str]:
+    told = [of_item.get(item.item_id, "") for of_item in more.values()]
+    return [item.item_id, item.title, f"{item.score:.4f}", item.source, *told]

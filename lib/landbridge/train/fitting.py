@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from landbridge.train.objectives import Objective, Ranking, Retrieving
 from landbridge.train.progress import Progress
 from landbridge.train.ranks import Ranks
 from landbridge.train.tasks import Tasks
-from landbridge.train.vectors import give_vectors, mark_trained
+from landbridge.train.vectors import give_vectors, mark_trained, revision
 from landbridge.train.watch import Watch
 from landbridge.transfer import Crossing, Strategy, strategy_of
 
@@ -49,8 +50,8 @@ class Bench:
     assembler: Assembler
     watch: Watch
     progress: Progress
-    vectors: VectorFile | None = None
-    """What the networks read beside ids."""
+    vectors: Mapping[str, VectorFile] = field(default_factory=dict)
+    """What the networks read beside ids, by modality."""
 
     def sizes(self) -> Sizes:
         """The sizes of tonight's networks."""
@@ -62,7 +63,7 @@ class Bench:
             size("event_type"),
             self.assembler.n_user_features,
             self.assembler.n_item_features,
-            0 if self.vectors is None else self.vectors.width,
+            {name: stored.width for name, stored in self.vectors.items()},
         )
 
 
@@ -265,7 +266,7 @@ class Chain:
             "fingerprint": job.fingerprint,
             "recipe": job.recipe,
             "crosses": self.strategy.crosses,
-            "vectors": None if self.bench.vectors is None else self.bench.vectors.revision,
+            "vectors": revision(self.bench.vectors),
         }
         save_fitted(NetworkFitted(networks, self.own_only), job.fit_folder(stage.fit, unit), meta)
 

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from landbridge.config.crossing import without_defaults
+from landbridge.config.modalities import TEXT
 from landbridge.config.schema import Config
 from landbridge.contenders.folder import fit_folder, read_meta
 from landbridge.errors import LakeError
@@ -27,9 +28,12 @@ def recipe(config: Config) -> str:
     tree["data"].pop("pseudonyms")
     tree["transfer"] = without_defaults(tree["transfer"])
     for network in ("retriever", "ranker"):
-        if tree[network]["vectors"] is None:  # as before there were any: such fits go on
+        given = getattr(config, network).vectors
+        if given is None:  # as before there were any: such fits go on
             del tree[network]["vectors"]
-    if config.networks_read_vectors and config.encode is not None:
+        elif given.reads_text_alone:  # as before there were other modalities
+            del tree[network]["vectors"]["of"], tree[network]["vectors"]["modality_dropout"]
+    if TEXT in config.modalities_read and config.encode is not None:
         tree["texts"] = config.encode.text
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -17,7 +17,7 @@ from landbridge.errors import ConfigError, DataError
 from landbridge.step import Night
 from landbridge.train.job import Unit, Warm
 from landbridge.train.lineage import predecessor, recipe
-from landbridge.train.vectors import revision
+from landbridge.train.vectors import revision, stored_of
 from landbridge.transfer import TargetOnly, strategy_of
 
 STEP_COST = 2e-4
@@ -126,7 +126,8 @@ def _wanted(config: Config, examples: Mapping[str, int]) -> list[tuple[str, str,
 
 
 def _networks(night: Night, wanted: list[tuple[str, str, int, bool]]) -> Planned:
-    units, why, until, read = [], {}, days_of(night.config, night.ds).train_until, revision(night)
+    units, why, until = [], {}, days_of(night.config, night.ds).train_until
+    read = revision(stored_of(night.config, night.models))
     for contender, scope, examples, split in wanted:
         warm, reason = predecessor(night.models, night.ds, recipe(night.config), scope, contender, until, read)
         unit = _with_done(night, Unit(contender, scope, True, split, _network(night, examples, warm), warm=warm))

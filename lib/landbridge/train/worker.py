@@ -16,14 +16,13 @@ from landbridge.contenders.base import ALL
 from landbridge.errors import LandbridgeError
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.shards import Store
-from landbridge.feed.vector_file import VectorFile
 from landbridge.train.fitting import Bench, Chain
 from landbridge.train.job import Job, Unit, deal
 from landbridge.train.point_fits import fit_points
 from landbridge.train.progress import Progress
 from landbridge.train.ranks import Alone, HorovodRanks, Ranks
 from landbridge.train.simple import Simple
-from landbridge.train.vectors import FOLDER
+from landbridge.train.vectors import stored_of
 from landbridge.train.watch import Watch
 from landbridge.transfer import strategy_of
 
@@ -49,7 +48,7 @@ def run(job: Job, make_ranks: Callable[[], Ranks]) -> int:
         if job.config.pointwise is not None:
             fit_points(job, watch, progress, ranks)
             return 0
-        assembler, vectors = Assembler.load(job.models / "assembler"), VectorFile.open(job.models / FOLDER)
+        assembler, vectors = Assembler.load(job.models / "assembler"), stored_of(job.config, job.models)
         work(Bench(job, assembler, watch, progress, vectors), ranks)
     except LandbridgeError as error:
         progress.tell("error", text=str(error))
