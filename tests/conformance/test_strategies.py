@@ -1,4 +1,4 @@
-"""What every strategy keeps: one suite, for networks that read ids alone and for such that read vectors too."""
+"""What every strategy keeps: one suite, for networks that read ids alone, vectors too, or associations too."""
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ IDS = Sizes(
     rank_dim=8, rank_hidden=(8,), rank_recent=3, rank_dropout=0.0,
 )  # fmt: skip
 TEXTS = Sizes(**{**vars(IDS), "vectors": Adapting(4, 2, 0.0), "rank_vectors": Adapting(3, 2, 0.0)})
+KINDS = Sizes(**{**vars(TEXTS), "kinds": ("taken", "text")})
 VECTORS = Whitened(
     Whitening(np.zeros(6, np.float32), np.eye(6, 4, dtype=np.float32)),
     torch.nn.functional.pad(torch.randn(29, 4, generator=torch.Generator().manual_seed(4)), (0, 0, 1, 0)).half(),
@@ -29,7 +30,7 @@ def strategy(request):
     return strategy_of(request.param)
 
 
-@pytest.fixture(params=[IDS, TEXTS], ids=["ids", "vectors"])
+@pytest.fixture(params=[IDS, TEXTS, KINDS], ids=["ids", "vectors", "associations"])
 def sizes(request):
     return request.param
 
@@ -133,6 +134,11 @@ def test_continued_networks_read_the_newest_source(strategy, source, sizes):
     assert bool((before != after).any()) is (strategy.name in ("zero_shot", "fusion"))
 
 
+def width(networks):
+    """What the ranker reads of a candidate: features, and associations where it has some."""
+    return networks.sizes.item_features + 2 * len(networks.sizes.kinds)
+
+
 def logits(networks):
     histories = Histories.of(
         np.array([[0, 3, 4], [0, 0, 0]], np.int32), np.array([[0, 1, 3], [0, 0, 0]], np.int32),
@@ -141,7 +147,11 @@ def logits(networks):
     )  # fmt: skip
     items = torch.tensor([[1, 2, 9], [5, 6, 7]])
     with torch.no_grad():
-        return reading(networks).ranker.eval()(histories, torch.arange(2), items, torch.ones(2, 3, 6)).numpy()
+        return (
+            reading(networks)
+            .ranker.eval()(histories, torch.arange(2), items, torch.ones(2, 3, width(networks)))
+            .numpy()
+        )
 
 
 def test_every_learned_parameter_gets_gradient_and_no_other(strategy, source, sizes):
@@ -155,10 +165,13 @@ def test_every_learned_parameter_gets_gradient_and_no_other(strategy, source, si
         np.array([[2, 3, 4]], np.int32), np.array([[1, 1, 3]], np.int32), np.array([[1, 1, 1]], np.int32),
         np.ones((1, 3), np.float32), np.ones((1, 3), np.float32), np.ones((1, 2), np.float32), np.array([3], np.int32),
     )  # fmt: skip
-    items, features = torch.arange(1, 30)[None], torch.randn(1, 29, 6, generator=torch.Generator().manual_seed(0))
+    items, features = (
+        torch.arange(1, 30)[None],
+        torch.randn(1, 29, width(started), generator=torch.Generator().manual_seed(0)),
+    )
     retriever = started.retriever
     user_HW = retriever.users(histories)
-    ((user_HW @ retriever.items(items[0], features[0]).T) ** 2).sum().backward()
+    ((user_HW @ retriever.items(items[0], features[0, :, :6]).T) ** 2).sum().backward()
     (started.ranker(histories, torch.arange(1), items, features) ** 2).sum().backward()
     for name in NAMES:
         for key, value in started.network(name).named_parameters():
@@ -182,3 +195,16 @@ def test_fine_tuning_takes_the_target_for_the_source(source, sizes):
     asked = started.retriever.encoder.asked.table.weight
     assert torch.equal(asked[3], source.retriever.encoder.asked.table.weight[1])
     assert torch.equal(started.retriever.item.table.weight, source.retriever.item.table.weight)
+
+
+@pytest.mark.parametrize("sizes", [KINDS], ids=["associations"])
+def test_what_goes_with_events_elsewhere_counts_at_first_as_what_goes_with_own_ones(source, sizes):
+    """The source read its own scenario's events only, so nothing else of it has been learned."""
+    ranker = strategy_of("fine_tune").start(source, sizes, 7, CROSSING).ranker
+    for weight, learned in (
+        (ranker.associations.weight, source.ranker.associations.weight),
+        (ranker.plain_associations, source.ranker.plain_associations),
+    ):
+        assert torch.equal(weight[..., :2], learned[..., :2])
+        assert torch.equal(weight[..., 2:], learned[..., :2])
+        assert learned[..., :2].any()

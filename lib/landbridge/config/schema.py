@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from landbridge.config.associations import Associations, check_associations
+from landbridge.config.associations import Associations, check_associations, check_reading, kinds_read
 from landbridge.config.data import Data
 from landbridge.config.node import Name, Node
 from landbridge.config.place import Spark, Tracking, Train
@@ -137,12 +137,23 @@ class Config(Node):
             encodes=self.encode is not None,
             lists=self.pointwise is None,
         )
+        check_reading(self.associations, self.ranker.associations, self.ranker.candidates)
         return self
 
     @property
     def networks_read_vectors(self) -> bool:
         """Whether a network reads the items' vectors."""
         return self.retriever.vectors is not None or self.ranker.vectors is not None
+
+    @property
+    def ranker_kinds(self) -> tuple[str, ...]:
+        """The kinds of association that the ranker of lists reads."""
+        return kinds_read(self.associations, self.ranker.associations)
+
+    @property
+    def networks_associate(self) -> bool:
+        """Whether networks read associations, or take candidates from them."""
+        return bool(self.ranker_kinds) or self.ranker.candidates is not None
 
     @property
     def folder(self) -> Path:

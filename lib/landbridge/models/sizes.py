@@ -87,6 +87,8 @@ class Sizes:
     rank_heads: int = 2
     vectors: Adapting = Adapting()
     rank_vectors: Adapting = Adapting()
+    kinds: tuple[str, ...] = ()
+    """The kinds of association that the ranker reads."""
 
     @classmethod
     def of(
@@ -124,6 +126,7 @@ class Sizes:
             ranker.heads,
             Adapting.of(retriever.vectors, vector),
             Adapting.of(ranker.vectors, vector),
+            config.ranker_kinds,
         )
 
     def grown(self, other: Sizes) -> Sizes:
@@ -141,7 +144,10 @@ class Sizes:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        tree = asdict(self)
+        if not self.kinds:  # as before there were any
+            del tree["kinds"]
+        return tree
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
