@@ -6,6 +6,7 @@ import datetime as dt
 
 import numpy as np
 import pytest
+import torch
 from tests.boards import (
     BIG,
     SMALL,
@@ -20,11 +21,13 @@ from tests.boards import (
     words_of,
 )
 
+from landbridge.config.associations import Candidates
 from landbridge.contenders.base import ALL, Fitted, View
 from landbridge.contenders.folder import load_fitted, save_fitted, top_k
 from landbridge.contenders.network import NetworkFitted
 from landbridge.contenders.reserve import ReserveFitted
 from landbridge.contenders.simple import all_simple
+from landbridge.feed.associated import Associated
 from landbridge.models.networks import Networks
 from landbridge.models.sizes import Sizes
 
@@ -53,15 +56,30 @@ def fit_on(name, interactions, until=UNTIL, scope=SMALL) -> Fitted:
     return contender.fit(View(CONFIG, ALL if contender.pooled else scope, until, interactions, **texts))
 
 
-def network() -> NetworkFitted:
+def network(*overrides, **associated) -> NetworkFitted:
     """A pair of networks that has learned nothing: the laws hold for it as well."""
-    sizes = Sizes.of(CONFIG, items=ITEMS + 1, scenarios=3, types=2, user_features=4, item_features=6)
-    return NetworkFitted(Networks.new(sizes, seed=3), own_only=False)
+    shape = {"items": ITEMS + 1, "scenarios": 3, "types": 2, "user_features": 4, "item_features": 6}
+    sizes = Sizes.of(config_of(*overrides), **shape)
+    return NetworkFitted(Networks.new(sizes, seed=3), own_only=False, **associated)
 
 
-@pytest.fixture(scope="module", params=[*SIMPLE, "network"])
+def associating_network() -> NetworkFitted:
+    """The same with a ranker that reads associations and candidates that come from them."""
+    made = network(
+        "associations={attributes: [title]}",
+        "ranker.associations=true",
+        associated=Associated(fit("associations").kinds),
+        candidates=Candidates(retriever=8, associations=5),
+    )
+    with torch.no_grad():
+        made.networks.ranker.plain_associations += 0.5
+    return made
+
+
+@pytest.fixture(scope="module", params=[*SIMPLE, "network", "associating network"])
 def fitted(request) -> Fitted:
-    return network() if request.param == "network" else fit(request.param)
+    made = {"network": network, "associating network": associating_network}
+    return made[request.param]() if request.param in made else fit(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What every strategy keeps: one suite, for networks that read ids alone, texts too, and images beside texts."""
+"""What every strategy keeps: one suite, for networks that read ids alone, texts, images beside them, associations."""
 
 import numpy as np
 import pytest
@@ -27,6 +27,7 @@ BOTH = Sizes(
         "rank_vectors": Adapting(3, 2, 0.0, (("image", 3),), 0.1),
     }
 )
+KINDS = Sizes(**{**vars(TEXTS), "kinds": ("taken", "text")})
 
 
 def whitened(seed, lacking=()):
@@ -44,7 +45,7 @@ def strategy(request):
     return strategy_of(request.param)
 
 
-@pytest.fixture(params=[IDS, TEXTS, BOTH], ids=["ids", "texts", "texts and images"])
+@pytest.fixture(params=[IDS, TEXTS, BOTH, KINDS], ids=["ids", "texts", "texts and images", "associations"])
 def sizes(request):
     return request.param
 
@@ -148,6 +149,11 @@ def test_continued_networks_read_the_newest_source(strategy, source, sizes):
     assert bool((before != after).any()) is (strategy.name in ("zero_shot", "fusion"))
 
 
+def width(networks):
+    """What the ranker reads of a candidate: features, and associations where it has some."""
+    return networks.sizes.item_features + 2 * len(networks.sizes.kinds)
+
+
 def logits(networks):
     histories = Histories.of(
         np.array([[0, 3, 4], [0, 0, 0]], np.int32), np.array([[0, 1, 3], [0, 0, 0]], np.int32),
@@ -156,7 +162,11 @@ def logits(networks):
     )  # fmt: skip
     items = torch.tensor([[1, 2, 9], [5, 6, 7]])
     with torch.no_grad():
-        return reading(networks).ranker.eval()(histories, torch.arange(2), items, torch.ones(2, 3, 6)).numpy()
+        return (
+            reading(networks)
+            .ranker.eval()(histories, torch.arange(2), items, torch.ones(2, 3, width(networks)))
+            .numpy()
+        )
 
 
 def test_every_learned_parameter_gets_gradient_and_no_other(strategy, source, sizes):
@@ -170,10 +180,13 @@ def test_every_learned_parameter_gets_gradient_and_no_other(strategy, source, si
         np.array([[2, 3, 4]], np.int32), np.array([[1, 1, 3]], np.int32), np.array([[1, 1, 1]], np.int32),
         np.ones((1, 3), np.float32), np.ones((1, 3), np.float32), np.ones((1, 2), np.float32), np.array([3], np.int32),
     )  # fmt: skip
-    items, features = torch.arange(1, 30)[None], torch.randn(1, 29, 6, generator=torch.Generator().manual_seed(0))
+    items, features = (
+        torch.arange(1, 30)[None],
+        torch.randn(1, 29, width(started), generator=torch.Generator().manual_seed(0)),
+    )
     retriever = started.retriever
     user_HW = retriever.users(histories)
-    ((user_HW @ retriever.items(items[0], features[0]).T) ** 2).sum().backward()
+    ((user_HW @ retriever.items(items[0], features[0, :, :6]).T) ** 2).sum().backward()
     (started.ranker(histories, torch.arange(1), items, features) ** 2).sum().backward()
     likeness = strategy.likeness(Crossings(), Alone())
     assert (likeness is not None) is strategy.beside
@@ -213,10 +226,10 @@ def stepped(strategy, started, items):
         np.array([[2, 3, 4]], np.int32), np.array([[1, 1, 3]], np.int32), np.array([[1, 1, 1]], np.int32),
         np.ones((1, 3), np.float32), np.ones((1, 3), np.float32), np.ones((1, 2), np.float32), np.array([3], np.int32),
     )  # fmt: skip
-    feature = torch.ones(1, items.shape[1], 6)
+    feature = torch.ones(1, items.shape[1], width(started))
     groups = [group for name in NAMES for group in strategy.groups(started.network(name), 0.01)]
     optimizer = torch.optim.Adam(groups)
-    loss = ((started.retriever.users(histories) @ started.retriever.items(items[0], feature[0]).T) ** 2).sum()
+    loss = ((started.retriever.users(histories) @ started.retriever.items(items[0], feature[0, :, :6]).T) ** 2).sum()
     (loss + (started.ranker(histories, rows, items, feature) ** 2).sum()).backward()
     optimizer.step()
     return weights(started)
@@ -265,3 +278,16 @@ def test_the_initialisation_takes_every_scenario_for_the_source(source, sizes):
 def test_meta_begins_from_what_the_initialisation_learned_of_the_target(source, sizes):
     started = strategy_of("meta").start(source, sizes, 7, CROSSING)
     assert same(weights(started), weights(source))
+
+
+@pytest.mark.parametrize("sizes", [KINDS], ids=["associations"])
+def test_what_goes_with_events_elsewhere_counts_at_first_as_what_goes_with_own_ones(source, sizes):
+    """The source read its own scenario's events only, so nothing else of it has been learned."""
+    ranker = strategy_of("fine_tune").start(source, sizes, 7, CROSSING).ranker
+    for weight, learned in (
+        (ranker.associations.weight, source.ranker.associations.weight),
+        (ranker.plain_associations, source.ranker.plain_associations),
+    ):
+        assert torch.equal(weight[..., :2], learned[..., :2])
+        assert torch.equal(weight[..., 2:], learned[..., :2])
+        assert learned[..., :2].any()

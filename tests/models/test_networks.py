@@ -1,15 +1,19 @@
 """What the networks keep, whatever they have learned."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from landbridge.errors import TrainError
+from landbridge.feed.whitening import Whitening
 from landbridge.models.histories import Histories
 from landbridge.models.losses import binary, sampled_softmax
 from landbridge.models.networks import NAMES, Networks
 from landbridge.models.noise import Noise
-from landbridge.models.sizes import Sizes
+from landbridge.models.sizes import Adapting, Sizes
+from landbridge.models.whitened import Whitened
 
 SIZES = Sizes(
     items=40, scenarios=4, types=3, user_features=3, item_features=6, dim=16, layers=2, heads=2, dropout=0.2,
@@ -198,3 +202,35 @@ def test_a_negative_that_could_not_be_drawn_does_not_count():
     logits = torch.tensor([[0.0, 5.0]])
     alone = binary(logits, torch.ones(1), torch.tensor([[True, False]]))
     torch.testing.assert_close(alone, torch.log(torch.tensor([2.0])))
+
+
+def test_a_ranker_that_reads_no_associations_is_as_before_there_were_any(networks):
+    plain, reading = networks.ranker.state_dict(), Networks.new(replace(SIZES, kinds=("taken",)), seed=5).ranker
+    assert "kinds" not in SIZES.to_json()
+    assert {name for name in reading.state_dict() if name not in plain} == {"associations.weight", "plain_associations"}
+    assert all(torch.equal(reading.state_dict()[name], value) for name, value in plain.items())
+
+
+def test_associations_move_the_score_and_those_of_takers_are_hidden_with_the_id():
+    """An item that training shows as new goes with nothing by its takers, but it does by its text."""
+    sizes = replace(SIZES, kinds=("taken", "text"), rank_vectors=Adapting(3, 2, 0.5))
+    networks = Networks.new(sizes, seed=5)
+    generator = torch.Generator().manual_seed(4)
+    white = Whitening(np.zeros(6, np.float32), np.eye(6, 3, dtype=np.float32))
+    networks.read({"text": Whitened(white, torch.randn(40, 3, generator=generator).half())})
+    networks.mark(torch.arange(40) > 0)
+    whole, (item, feature) = histories(), candidates(ROWS)
+    noise = Noise(whole.keys(), 1, 0, 0)
+    hidden = networks.ranker.item.counted(item, noise) == 0
+    assert 0 < hidden.sum() < hidden.numel()
+
+    def logits(*goes):
+        wide = torch.cat([feature, torch.tensor(goes).expand(*feature.shape[:2], 4)], dim=-1)
+        with torch.no_grad():
+            return networks.ranker(whole, torch.arange(ROWS), item, wide, noise)
+
+    plain = logits(0.0, 0.0, 0.0, 0.0)
+    for taken in (logits(2.0, 0.0, 0.0, 0.0), logits(0.0, 0.0, 2.0, 0.0)):
+        assert torch.equal(taken[hidden], plain[hidden])
+        assert (taken[~hidden] != plain[~hidden]).all()
+    assert (logits(0.0, 2.0, 0.0, 0.0) != plain).all()

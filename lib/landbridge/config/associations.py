@@ -70,6 +70,40 @@ class KindWeights(Node):
     )
 
 
+class Candidates(Node):
+    """How many candidates the ranker scores, by where they come from; it needs the section `associations`."""
+
+    retriever: int = Field(200, ge=1, description="The nearest of the retriever, in the place of recommend.pool.")
+    associations: int = Field(
+        100, ge=1, description="Beside them, what goes with what the user has, of whatever kind; each item once."
+    )
+
+
+def kinds_read(given: Associations | None, wanted: bool | list[str]) -> tuple[str, ...]:
+    """Return the kinds that the ranker reads, in the order of the section: all of them for True."""
+    if given is None or not wanted:
+        return ()
+    return tuple(kind for kind in given.kinds if wanted is True or kind in wanted)
+
+
+def check_reading(given: Associations | None, wanted: bool | list[str], candidates: Candidates | None) -> None:
+    """Refuse a ranker that reads kinds that there are not.
+
+    Raises
+    ------
+    ValueError
+        With the key, what was found and what to do.
+    """
+    if given is None:
+        for key, value in (("associations", wanted), ("candidates", candidates)):
+            if value:
+                raise ValueError(f"ranker.{key} reads kinds of the section associations: add that section")
+        return
+    unknown = sorted(set([] if isinstance(wanted, bool) else wanted) - set(given.kinds))
+    if unknown:
+        raise ValueError(f"ranker.associations: {', '.join(unknown)} is no kind; kinds: {', '.join(given.kinds)}")
+
+
 def check_associations(
     given: Associations | None, contender: KindWeights | None, attributes: Collection[str], encodes: bool, lists: bool
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from landbridge.config.associations import Associations, check_associations
+from landbridge.config.associations import Associations, check_associations, check_reading, kinds_read
 from landbridge.config.crossing import check_strategies
 from landbridge.config.data import Data
 from landbridge.config.modalities import Modality, check_modalities
@@ -140,6 +140,7 @@ class Config(Node):
             encodes=self.encode is not None,
             lists=self.pointwise is None,
         )
+        check_reading(self.associations, self.ranker.associations, self.ranker.candidates)
         return self
 
     @model_validator(mode="after")
@@ -161,6 +162,16 @@ class Config(Node):
     def _adaptors(self) -> dict[str, Adaptor]:
         given = {"retriever": self.retriever.vectors, "ranker": self.ranker.vectors}
         return {name: vectors for name, vectors in given.items() if vectors is not None}
+
+    @property
+    def ranker_kinds(self) -> tuple[str, ...]:
+        """The kinds of association that the ranker of lists reads."""
+        return kinds_read(self.associations, self.ranker.associations)
+
+    @property
+    def networks_associate(self) -> bool:
+        """Whether networks read associations, or take candidates from them."""
+        return bool(self.ranker_kinds) or self.ranker.candidates is not None
 
     @property
     def folder(self) -> Path:

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from landbridge.config.associations import KindWeights
+from landbridge.config.associations import Candidates, KindWeights
 from landbridge.config.crossing import Crossings
 from landbridge.config.histories import EncoderName, Reading, check_heads
 from landbridge.config.node import Name, Node, Share, Sql
@@ -101,6 +101,20 @@ class Ranker(Reading, Network):
     hidden: list[int] = Field(default_factory=lambda: [128, 64])
     recent: int = Field(10, ge=1, description="Events of the short-term part, which the candidate attends to.")
     negatives: int = Field(4, ge=1, description="Drawn per positive.")
+    associations: bool | list[Name] = Field(
+        False,
+        description="The ranker reads how a candidate goes with the user's history, kind by kind: true for all kinds "
+        "of the section associations, or some of them.",
+    )
+    association_days: int = Field(
+        28,
+        ge=1,
+        description="A row that is learned from reads kinds that were learned of the days before it; they are learned "
+        "anew every so many days.",
+    )
+    candidates: Candidates | None = Field(
+        None, description="Where the candidates come from; the retriever's recommend.pool nearest when left out."
+    )
 
     @model_validator(mode="after")
     def _heads(self) -> Self:
@@ -229,8 +243,8 @@ class Contenders(Node):
         if self.text_transitions is not None and (self.transitions is None or self.text is None):
             raise ValueError("text_transitions reads transitions and text: add both to contenders")
         return self
-    reserve: Reserve | None = Field(None, description="Places for new items; not fitted when left out.")
 
+    reserve: Reserve | None = Field(None, description="Places for new items; not fitted when left out.")
     associations: KindWeights | None = Field(
         None, description="All kinds of associations of the items, across scenarios only; not fitted when left out."
     )
@@ -242,9 +256,9 @@ class Contenders(Node):
                 name = part.removesuffix("_across")
                 if name in type(self).model_fields and getattr(self, name) is None:
                     raise ValueError(f"{pool} takes {part}, and {name} is not among contenders: add it, or take it out")
-        for part in (self.reserve.known, self.reserve.new) if self.reserve is not None else ():
-            if getattr(self, part) is None:
-                raise ValueError(f"reserve takes {part}, which is not among contenders: add it, or name another")
+        for stem in (self.reserve.known, self.reserve.new) if self.reserve is not None else ():
+            if getattr(self, stem) is None:
+                raise ValueError(f"reserve takes {stem}, which is not among contenders: add it, or name another")
         return self
 
 

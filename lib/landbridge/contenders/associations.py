@@ -19,11 +19,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from landbridge.config.associations import TAKEN, TEXT, KindWeights
 from landbridge.config.associations import Associations as Settings
+from landbridge.config.associations import KindWeights
 from landbridge.contenders.base import Contender, Fitted, View
 from landbridge.contenders.cells import read_cells, write_cells
-from landbridge.contenders.kinds import by_taking, by_text, by_value, homes
+from landbridge.contenders.kinds import homes, kind_of
 from landbridge.contenders.weights import WeightsFitted, past_of
 from landbridge.feed.states import Catalogue, States
 
@@ -49,13 +49,7 @@ class Associations(Contender):
     def fit(self, view: View) -> AssociationsFitted:
         """Associate the items of the view, kind by kind."""
         home_V = homes(view.interactions)
-        kinds = {TAKEN: by_taking(view.interactions, home_V, self.settings)}
-        if self.settings.text is not None:
-            assert view.vectors is not None
-            kinds[TEXT] = by_text(view.vectors, home_V, self.settings)
-        for name in self.settings.attributes:
-            assert view.attributes is not None
-            kinds[name] = by_value(view.attributes[name].values_as_of(view.until), self.settings)
+        kinds = {kind: kind_of(kind, view, home_V, self.settings) for kind in self.settings.kinds}
         weights = {kind: self.given.weights.get(kind, 1.0) for kind in kinds}
         return AssociationsFitted(kinds, weights, self.given.decay)
 

@@ -45,6 +45,18 @@ class View:
     """Attributes of the items by name, where the configuration has a contender that compares them."""
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Candidates of a second stage: the `first` best of its first stage, and beside them the `count` best of others.
+
+    `score_BC` orders those others; an item of zero or less is none of them.
+    """
+
+    first: int
+    count: int
+    score_BC: NDArray[np.float32]
+
+
 class Fitted(ABC):
     """A fitted contender: numpy, scipy or torch only. It saves and loads without pickle."""
 
@@ -68,6 +80,10 @@ class Fitted(ABC):
         self, states: States, catalogue: Catalogue, index_BK: NDArray[np.intp]
     ) -> NDArray[np.float32] | None:
         """Return the probability of the label, shape BK, or None where there is none (then there is no log loss)."""
+        return None
+
+    def beside(self, states: States, catalogue: Catalogue) -> Beside | None:
+        """Return what chooses candidates of the second stage beside the best of the first; None: these alone."""
         return None
 
     @abstractmethod

@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ import pyarrow.compute as pc
 
 from landbridge.config.schema import Config
 from landbridge.contenders.folder import find_fitted
+from landbridge.contenders.graph import linked
 from landbridge.errors import DataError, LakeError
 from landbridge.feed.assemble import Assembler
 from landbridge.lake.lake import Lake
@@ -187,16 +187,8 @@ def keep(part: Path, work: Path) -> str:
     """Copy a part under its content hash (hard links where the file system has them) and return the hash."""
     name = content_hash(part)[:16]
     if not (work / "parts" / name).exists():
-        shutil.copytree(part, work / "parts" / name, copy_function=_link)
+        shutil.copytree(part, work / "parts" / name, copy_function=linked)
     return name
-
-
-def _link(source: str, target: str) -> str:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-    return target
 
 
 def made_empty(folder: Path) -> Path:

@@ -35,6 +35,8 @@ _BLOCK = 256
 """Users that are scored at once: their scores stay in the processor's cache."""
 _GROUPS, _MOST_ROUNDS, _CROWD = 4, 32, 4
 """Groups of columns for each of the k, columns of a group, and how many times k may reach the bound (see `best`)."""
+_FIRST = np.float32(np.finfo(np.float32).max)
+"""Puts a candidate that is chosen before all others."""
 
 
 class Saved(Protocol):
@@ -121,7 +123,8 @@ def top_k(fitted: Fitted, states: States, catalogue: Catalogue, k: int, pool: in
     """Return the best k items of the catalogue that the user has not had.
 
     Ids are int32 [B, k], 0 where there are no more, and scores float32 [B, k].
-    A contender with a second stage re-scores the `pool` best of its first, and only those. Ties go to the lower id.
+    A contender with a second stage re-scores the `pool` best of its first and only those, or the candidates that it
+    chooses itself (`Fitted.beside`). Ties go to the lower id.
     """
     parts = [
         select(fitted, block, catalogue, fitted.score(block, catalogue), k, pool)
@@ -147,11 +150,30 @@ def select(
     inside = place < len(catalogue.items)
     inside[inside] = catalogue.items[place[inside]] == had.col[inside]
     first_BC[had.row[inside], place[inside]] = -np.inf
-    index_BK = best(first_BC, max(k, pool) if fitted.two_stages else k)
+    index_BK = _candidates(fitted, states, catalogue, first_BC, k, pool)
     first_BK = np.take_along_axis(first_BC, index_BK, axis=1)
     second_BK = fitted.rescore(states, catalogue, index_BK)
     final_BK = first_BK if second_BK is None else np.where(np.isneginf(first_BK), np.float32(-np.inf), second_BK)
     return _cut(catalogue, index_BK, final_BK, k)
+
+
+def _candidates(
+    fitted: Fitted, states: States, catalogue: Catalogue, first_BC: NDArray[np.float32], k: int, pool: int
+) -> NDArray[np.intp]:
+    """Return the columns BK, each once, of what can be on the list; what the user has only where there is no more."""
+    if not fitted.two_stages:
+        return best(first_BC, k)
+    beside = fitted.beside(states, catalogue)
+    if beside is None:
+        return best(first_BC, max(k, pool))
+    chosen_BC, picked_BC = np.zeros(first_BC.shape, np.bool_), np.zeros(first_BC.shape, np.bool_)
+    np.put_along_axis(chosen_BC, best(first_BC, beside.first), True, axis=1)
+    other_BC = np.where(chosen_BC | np.isneginf(first_BC), np.float32(0), beside.score_BC)
+    index_BS = best(other_BC, beside.count)
+    np.put_along_axis(picked_BC, index_BS, np.take_along_axis(other_BC, index_BS, axis=1) > 0, axis=1)
+    # Where fewer go with anything, the first stage fills up.
+    wanted_BC = np.where((chosen_BC | picked_BC) & ~np.isneginf(first_BC), _FIRST, first_BC)
+    return best(wanted_BC, max(k, beside.first + beside.count))
 
 
 def _cut(catalogue: Catalogue, index_BK: NDArray[np.intp], scores_BK: NDArray[np.float32], k: int) -> Ranked:

@@ -13,7 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from landbridge.config.associations import Associations
+from landbridge.config.associations import TAKEN, TEXT, Associations
+from landbridge.contenders.base import View
 from landbridge.contenders.item_item import top
 from landbridge.contenders.text import whitened
 from landbridge.feed.interactions import Interactions
@@ -55,6 +56,17 @@ def homes(log: Interactions) -> NDArray[np.int32]:
     home_V = np.zeros(log.vocabulary.size("item_id"), np.int32)
     home_V[item[order]] = scenario[order]  # what is written last stands
     return home_V
+
+
+def kind_of(name: str, view: View, home_V: NDArray[np.int32], settings: Associations) -> sp.csr_matrix:
+    """Return a kind by its name, learned from the view; texts and attributes must be in it where they are asked for."""
+    if name == TAKEN:
+        return by_taking(view.interactions, home_V, settings)
+    if name == TEXT:
+        assert view.vectors is not None
+        return by_text(view.vectors, home_V, settings)
+    assert view.attributes is not None
+    return by_value(view.attributes[name].values_as_of(view.until), settings)
 
 
 def by_taking(log: Interactions, home_V: NDArray[np.int32], settings: Associations) -> sp.csr_matrix:

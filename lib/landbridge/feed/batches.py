@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from landbridge.errors import ConfigError
 from landbridge.feed.assemble import Assembler
+from landbridge.feed.associated import Timeline
 from landbridge.feed.hashing import chained
 from landbridge.feed.materialise import HISTORY, had_by
 from landbridge.feed.negatives import Distribution, draw
@@ -62,7 +63,8 @@ class Batch:
     negative_weight_BN: NDArray[np.float32]
     """1; 0 where no item could be drawn that the user lacks."""
     feature_BNG: NDArray[np.float32]
-    """Scaled item features as of the day, shape [B, 1 + N, G]; position 0 is `item_B`."""
+    """Scaled item features as of the day, shape [B, 1 + N, G]; position 0 is `item_B`. Where the loader has
+    associations, they follow them: [B, 1 + N, G + A]."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Loader:
     """Drawn per example; 0 for the retriever."""
     own_only: bool = False
     """For controls: nothing of other scenarios in histories and item features."""
+    associated: Timeline | None = None
+    """How candidates go with histories, for a ranker that reads it."""
 
     def __post_init__(self) -> None:
         if self.batch < SHARDS or self.batch % SHARDS:
@@ -148,9 +152,15 @@ class Loader:
         )
         day_B = store["h.day"][history_H][pointer_B]
         states = self._states(history_H)
+        states = states.own_only() if self.own_only else states
+        feature_BNG = self._features(store["e.feature"][rows], negative_BN, day_B)
+        if self.associated is not None:
+            asked_BK = np.concatenate([item_B[:, None], negative_BN], axis=1)
+            goes_BKA = self.associated.of_pairs(states, pointer_B, asked_BK, day_B)
+            feature_BNG = np.concatenate([feature_BNG, goes_BKA], axis=2)
         return Batch(
             step=step,
-            states=states.own_only() if self.own_only else states,
+            states=states,
             history_H=history_H,
             pointer_B=pointer_B,
             example_B=store["e.hash"][rows],
@@ -163,7 +173,7 @@ class Loader:
             total=float(part.sum()),
             negative_BN=negative_BN,
             negative_weight_BN=negative_weight_BN,
-            feature_BNG=self._features(store["e.feature"][rows], negative_BN, day_B),
+            feature_BNG=feature_BNG,
         )
 
     def _states(self, history_H: NDArray[np.intp]) -> States:
@@ -193,6 +203,7 @@ class Loader:
     def _nothing(self, step: int, total: float) -> Batch:
         """The batch of a rank that owns no example at all: one row of padding."""
         width, n = self.assembler.n_item_features, self.negatives
+        width += 0 if self.associated is None else self.associated.width
         return Batch(
             step=step,
             states=self.assembler.unknown(

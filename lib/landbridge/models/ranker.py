@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from landbridge.config.associations import TAKEN
 from landbridge.models.encoder import Table, Tokens
 from landbridge.models.encoders import encoder_of
 from landbridge.models.histories import Histories
@@ -39,15 +40,26 @@ class Ranker(nn.Module):
         self.item_features = nn.Linear(sizes.item_features, widths[1], bias=False)
         self.match = nn.Linear(3 * dim, dim, bias=False)
         self.logit = nn.Linear(widths[-1], 1)
+        if sizes.kinds:
+            self.associations = nn.Linear(2 * len(sizes.kinds), widths[1], bias=False)
+            self.plain_associations = nn.Parameter(torch.zeros(2 * len(sizes.kinds)))
+            taken_A = torch.tensor([kind == TAKEN for kind in sizes.kinds] * 2)
+            self.register_buffer("taken_A", taken_A, persistent=False)
 
     def forward(
         self, histories: Histories, row_B: Tensor, item_BK: Tensor, feature_BKG: Tensor, noise: Noise | None = None
     ) -> Tensor:
-        """Return logit_BK of candidates `item_BK` for the histories at `row_B`, with item features as of the moment."""
+        """Return logit_BK of candidates `item_BK` for the histories at `row_B`, with item features as of the moment.
+
+        Where the ranker reads associations, they are the last features (`feed.associated`).
+        """
         crossed_BKW, taste_BD = self._read(histories, row_B, item_BK, noise)
-        hidden_BKW = self._deep(crossed_BKW, row_B, self._features(item_BK, feature_BKG, noise), noise)[-1]
+        feature_BKG = self._features(item_BK, feature_BKG, noise)
+        hidden_BKW = self._deep(crossed_BKW, row_B, feature_BKG, noise)[-1]
         # Beside the deep part a plain product, which learns first (Cheng et al. 2016, wide and deep).
         plain_BK = (self.item(item_BK, noise) * taste_BD[:, None]).sum(-1)
+        if self.sizes.kinds:
+            plain_BK = plain_BK + self._parts(feature_BKG)[1] @ self.plain_associations
         return torch.as_tensor(self.logit(hidden_BKW).squeeze(-1) + plain_BK)
 
     def layers(self, histories: Histories, row_B: Tensor, item_BK: Tensor, feature_BKG: Tensor) -> list[Tensor]:
@@ -92,20 +104,37 @@ class Ranker(nn.Module):
         """Return features BKG; where vectors are read, those of an item that has its vector alone count as average."""
         if self.item.adaptor is None:
             return feature_BKG
-        return feature_BKG * self.item.featured(item_BK, feature_BKG, noise)[..., None]
+        if not self.sizes.kinds:
+            return feature_BKG * self.item.featured(item_BK, feature_BKG, noise)[..., None]
+        count_BKG, goes_BKA = self._parts(feature_BKG)
+        read_BK1 = self.item.featured(item_BK, count_BKG, noise)[..., None]
+        # What nobody has taken goes with nothing by its takers, so neither does what training shows as new.
+        shown_BKA = torch.where(self.get_buffer("taken_A"), read_BK1, 1.0)
+        return torch.cat([count_BKG * read_BK1, goes_BKA * shown_BKA], dim=-1)
 
     def _deep(self, hidden_BKW: Tensor, row_B: Tensor, feature_BKG: Tensor, noise: Noise | None) -> list[Tensor]:
         """Return the outputs of the hidden layers; `after_layer` may change each."""
         outputs = []
         for place, layer in enumerate(self.hidden):
             # Beside the norm: features have their own scale, and a far one must not drown the rest.
-            direct: Tensor | float = self.item_features(feature_BKG) if place == 0 else 0.0
+            direct: Tensor | float = self._direct(feature_BKG) if place == 0 else 0.0
             hidden_BKW = self.after_layer(place, F.gelu(layer(hidden_BKW) + direct))
             if noise is not None and self.sizes.rank_dropout > 0:
                 mask_HW = noise.mask(f"hidden{place}", hidden_BKW.shape[-1], self.sizes.rank_dropout)
                 hidden_BKW = hidden_BKW * mask_HW[row_B][:, None]
             outputs.append(hidden_BKW)
         return outputs
+
+    def _parts(self, feature_BKG: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features that are counts and prices, BKG, and the associations, BKA."""
+        return feature_BKG[..., : self.sizes.item_features], feature_BKG[..., self.sizes.item_features :]
+
+    def _direct(self, feature_BKG: Tensor) -> Tensor:
+        """Return what the features add to the first hidden layer, BKW."""
+        if not self.sizes.kinds:
+            return torch.as_tensor(self.item_features(feature_BKG))
+        count_BKG, goes_BKA = self._parts(feature_BKG)
+        return torch.as_tensor(self.item_features(count_BKG) + self.associations(goes_BKA))
 
     def after_layer(self, place: int, hidden_BKW: Tensor) -> Tensor:
         """Return a hidden layer's output; a network with another one beside it adds that one's here."""

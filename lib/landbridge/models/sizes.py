@@ -117,6 +117,8 @@ class Sizes:
     rank_heads: int = 2
     vectors: Adapting = Adapting()
     rank_vectors: Adapting = Adapting()
+    kinds: tuple[str, ...] = ()
+    """The kinds of association that the ranker reads."""
 
     @classmethod
     def of(
@@ -155,6 +157,7 @@ class Sizes:
             ranker.heads,
             Adapting.of(retriever.vectors, vectors),
             Adapting.of(ranker.vectors, vectors),
+            config.ranker_kinds,
         )
 
     def grown(self, other: Sizes) -> Sizes:
@@ -172,8 +175,10 @@ class Sizes:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        plain = asdict(self)
-        return plain | {name: getattr(self, name).to_json() for name in ("vectors", "rank_vectors")}
+        tree = asdict(self) | {name: getattr(self, name).to_json() for name in ("vectors", "rank_vectors")}
+        if not self.kinds:  # as before there were any
+            del tree["kinds"]
+        return tree
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from landbridge.contenders.network import NetworkFitted
 from landbridge.errors import TrainError
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.batches import Loader
+from landbridge.feed.learned import FitRows
 from landbridge.feed.negatives import Distribution
 from landbridge.feed.shards import Shards, Store
 from landbridge.feed.vector_file import VectorFile
@@ -25,6 +27,7 @@ from landbridge.models.contrast import Contrast
 from landbridge.models.initial import salt
 from landbridge.models.networks import NAMES, Networks
 from landbridge.models.sizes import Sizes
+from landbridge.train.associated import Associating, Associations
 from landbridge.train.beside import beside
 from landbridge.train.checkpoints import Checkpoints, losses_of, set_optimizer_state
 from landbridge.train.job import Job, Unit
@@ -53,6 +56,19 @@ class Bench:
     vectors: Mapping[str, VectorFile] = field(default_factory=dict)
     """What the networks read beside ids, by modality."""
 
+    @cached_property
+    def rows(self) -> FitRows:
+        """The interactions of the night, read once."""
+        return FitRows(self.job.lake, self.assembler.vocabulary, self.job.ds)
+
+    @cached_property
+    def associating(self) -> Associating | None:
+        """What the networks read of associations, where they read any."""
+        settings = self.job.config.associations
+        if settings is None or not self.job.config.networks_associate:
+            return None
+        return Associating(self.job, settings, self.rows, self.watch, self.progress)
+
     def sizes(self) -> Sizes:
         """The sizes of tonight's networks."""
         size = self.assembler.vocabulary.size
@@ -76,6 +92,7 @@ class Stage:
     until: dt.date
     networks: Networks
     continued: bool
+    associations: Associations = field(default_factory=Associations)
 
 
 @dataclass
@@ -96,7 +113,7 @@ class Chain:
                 networks = load_networks(self.bench.job.fit_folder(fit, self.unit))
                 continue
             self.bench.watch.beat(f"preparing {self.unit.title} fit {fit}")
-            stage = self._stage(fit, networks)
+            stage = self._knowing(self._stage(fit, networks))
             networks = self._fit(stage)
             # Nobody looks for a checkpoint or a folder before everybody is here.
             self.ranks.barrier()
@@ -206,6 +223,16 @@ class Chain:
             for name in names
         ]
 
+    def _knowing(self, stage: Stage) -> Stage:
+        """Return the stage with what its networks read of associations, where they read any."""
+        found = self.bench.associating
+        if found is None:
+            return stage
+        self.bench.watch.beat(f"associating items for {self.unit.title} fit {stage.fit}")
+        scope = self.unit.scope if self.own_only else ALL
+        since = stage.since if self.strategy.learns else stage.until
+        return replace(stage, associations=found.between(since, stage.until, scope, self.ranks))
+
     def _loop(self, name: str, networks: Networks, sources: list[tuple[Shards, Distribution]], stage: Stage) -> Loop:
         """Return the loop of one network; a scope without examples has no steps."""
         bench, config, unit = self.bench, self.bench.job.config, self.unit
@@ -218,7 +245,7 @@ class Chain:
         epochs = (1 if stage.continued else epochs) if self.strategy.learns else 0
         batch = settings.batch if large else config.transfer.batch
         parts, others = (
-            [self._objective(name, networks, shards, drawn, batch, seed) for shards, drawn in some]
+            [self._objective(name, stage, networks, shards, drawn, batch, seed) for shards, drawn in some]
             for some in (sources, self._beside(stage))
         )
         objective = self._together(networks.network(name), parts, others, seed, epochs)
@@ -239,11 +266,12 @@ class Chain:
         return parts[0] if len(parts) == 1 else Jointly(network, parts)
 
     def _objective(
-        self, name: str, networks: Networks, shards: Shards, drawn: Distribution, batch: int, seed: int
+        self, name: str, stage: Stage, networks: Networks, shards: Shards, drawn: Distribution, batch: int, seed: int
     ) -> Objective:
         config = self.bench.job.config
         negatives = config.ranker.negatives if name == "ranker" else 0
-        loader = Loader(shards, self.bench.assembler, drawn, batch, seed, negatives, self.own_only)
+        associated = stage.associations.learning if name == "ranker" else None
+        loader = Loader(shards, self.bench.assembler, drawn, batch, seed, negatives, self.own_only, associated)
         reading = config.ranker if name == "ranker" else config.retriever
         contrast = Contrast(reading.augment, reading.contrastive, self.ranks)
         if name == "ranker":
@@ -268,7 +296,8 @@ class Chain:
             "crosses": self.strategy.crosses,
             "vectors": revision(self.bench.vectors),
         }
-        save_fitted(NetworkFitted(networks, self.own_only), job.fit_folder(stage.fit, unit), meta)
+        fitted = NetworkFitted(networks, self.own_only, stage.associations.tonight, job.config.ranker.candidates)
+        save_fitted(fitted, job.fit_folder(stage.fit, unit), meta)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,12 @@ def recipe(config: Config) -> str:
             del tree[network]["vectors"]
         elif given.reads_text_alone:  # as before there were other modalities
             del tree[network]["vectors"]["of"], tree[network]["vectors"]["modality_dropout"]
-    if TEXT in config.modalities_read and config.encode is not None:
+    del tree["ranker"]["candidates"]  # weights know nothing of them
+    if config.ranker_kinds:
+        tree["associations"] = config.model_dump(mode="json", include={"associations"})["associations"]
+    else:  # as before there were any
+        del tree["ranker"]["associations"], tree["ranker"]["association_days"]
+    if TEXT in (*config.modalities_read, *config.ranker_kinds) and config.encode is not None:
         tree["texts"] = config.encode.text
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -88,6 +93,14 @@ def digest(models: Path, ds: dt.date) -> dict[str, str]:
         if metas:
             return {f"fits of {night.name}": hashlib.sha256("\n".join(metas).encode()).hexdigest()[:16]}
     return {}
+
+
+def associating(config: Config) -> dict[str, str]:
+    """Return what names the associations that networks read, for the step's fingerprint; nothing where they do not."""
+    if config.associations is None or not config.networks_associate:
+        return {}
+    text = config.associations.model_dump_json() + ("" if config.encode is None else config.encode.model_dump_json())
+    return {"associations": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
 
 def _earlier(models: Path, ds: dt.date) -> list[Path]:

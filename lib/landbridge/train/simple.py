@@ -13,7 +13,6 @@ from landbridge.contenders.base import ALL, Contender, Fitted, View
 from landbridge.contenders.folder import fit_folder, is_of, load_fitted, save_fitted
 from landbridge.contenders.simple import all_simple
 from landbridge.errors import LakeError
-from landbridge.feed.learned import FitRows
 from landbridge.feed.vectors import Vectors, vectors_of
 from landbridge.feed.words import Words, attributes_of, words_of
 from landbridge.train.fitting import Bench
@@ -36,7 +35,7 @@ class Simple:
             self.bench.watch.beat(f"fitting {unit.title} fit {fit}")
             started, until = time.monotonic(), job.days.until(fit)
             found = partial(self._found, fit)
-            rows = self._rows.learned(fit)
+            rows = self.bench.rows.learned(fit)
             view = View(job.config, unit.scope, until, rows, self._words, self._vectors, found, self._attributes)
             reason = contender.left_out(view)
             if reason is not None:
@@ -83,10 +82,6 @@ class Simple:
     @cached_property
     def _attributes(self) -> Mapping[str, Words] | None:
         return attributes_of(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.config)
-
-    @cached_property
-    def _rows(self) -> FitRows:
-        return FitRows(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.ds)
 
 
 def contender_of(config: Config, name: str) -> Contender:

@@ -10,9 +10,10 @@ from landbridge.config.days import FITS, days_of
 from landbridge.errors import TrainError
 from landbridge.feed.assemble import Assembler
 from landbridge.step import Night, Outcome, Step
+from landbridge.train.associated import forget_associated
 from landbridge.train.job import Job
 from landbridge.train.launch import horovod_found, launch
-from landbridge.train.lineage import digest, recipe
+from landbridge.train.lineage import associating, digest, recipe
 from landbridge.train.outcome import finished
 from landbridge.train.progress import Follower
 from landbridge.train.units import Planned, has_networks, source_units, target_units
@@ -41,6 +42,7 @@ def pretrain(night: Night) -> Outcome:
     save_assembler(night)
     if has_networks(night.config):
         save_vectors(night)
+        forget_associated(night)
     return _run(night, "pretrain", source_units(night))
 
 
@@ -73,7 +75,8 @@ def save_assembler(night: Night) -> None:
 def _run(night: Night, step: str, planned: Planned) -> Outcome:
     launcher, processes = _launcher(night)
     given = night.config.contenders
-    texts = ("items",) if given.content or given.associations else ()  # changes with the events: no input apart
+    reads_items = given.content or given.associations or night.config.networks_associate
+    texts = ("items",) if reads_items else ()  # changes with the events: no input apart
     versions = {name: night.lake.version(name) for name in (*TABLES, *texts)}
     job = Job(
         step,
@@ -108,7 +111,7 @@ def _launcher(night: Night) -> tuple[str, int]:
 
 
 def _before_pretrain(night: Night) -> Mapping[str, str]:
-    return digest(night.models, night.ds)
+    return {**digest(night.models, night.ds), **associating(night.config)}
 
 
 PRETRAIN = Step("pretrain", READS, (), SECTIONS, pretrain, _before_pretrain)

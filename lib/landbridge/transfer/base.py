@@ -103,7 +103,8 @@ def taken_for_source(source: Networks, sizes: Sizes, seed: int, *crossings: Cros
 
     The target's scenario begins with the vectors of the source's. The source was fitted alone, so it read its own
     counts of items only; the target shares what it learned of them between its own counts and those over all
-    scenarios.
+    scenarios. It read associations with its own scenario's events only, and the target reads those with events
+    elsewhere by the same weights.
     """
     networks = source.copy(sizes, seed)
     for crossing in crossings:
@@ -122,3 +123,6 @@ def _adopt(network: nn.Module, crossing: Crossing) -> None:
             shared = 0.5 * (weight[:, :half] + weight[:, half:])
             weight[:, :half] = shared
             weight[:, half:] = shared
+        if name.endswith(("associations.weight", "plain_associations")):
+            half = weight.shape[-1] // 2
+            weight[..., half:] = weight[..., :half]
