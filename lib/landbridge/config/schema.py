@@ -91,6 +91,11 @@ class Config(Node):
             raise ValueError("contenders.text compares encoded texts, so there must be a section encode: add it")
         if self.pointwise is not None and self.encode is not None and self.encode.users is not None:
             raise ValueError("encode.users reads what users had, which a pointwise task does not keep: leave it out")
+        if self.pointwise is not None and self.encode is not None and self.encode.tune is not None:
+            raise ValueError(
+                "encode.tune learns from users' events, and so from answers by which a pointwise task is judged: "
+                "leave it out"
+            )
         if self.networks_read_vectors and self.encode is None:
             raise ValueError(
                 "retriever.vectors and ranker.vectors read encoded texts, so there must be a section encode: add it"
