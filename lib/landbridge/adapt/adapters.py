@@ -39,11 +39,14 @@ def adapted(source: Source, settings: Encode, tune: TuneEncoder) -> Encoder:
 
 
 def learning(encoder: Encoder) -> dict[str, nn.Parameter]:
-    """Return the adapters' parameters by name: what learns, and what a checkpoint keeps."""
+    """Return the adapters' parameters by name: what learns, and what a checkpoint keeps.
+
+    Those of a pooler are none of it: vectors are pooled out of the last layer's tokens.
+    """
     return {
         f"{name}.{part}": getattr(module, part)
         for name, module in encoder.network.named_modules()
-        if isinstance(module, LowRank)
+        if isinstance(module, LowRank) and not name.startswith("pooler")
         for part in ("low", "high")
     }
 

@@ -65,9 +65,9 @@ def read(folder: Path, fingerprint: str) -> Progressed | None:
         state: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if state.pop("fingerprint") != fingerprint:
+    if state["fingerprint"] != fingerprint:
         return None
-    found = [Found(**one) for one in state.pop("found")]
-    losses = [(int(epoch), int(step), float(loss)) for epoch, step, loss in state.pop("losses")]
-    tensors = {name: load_file(folder / f"{name}.safetensors") for name in _TENSORS}
-    return Progressed(found, losses=losses, **state, **tensors)
+    found = [Found(**one) for one in state["found"]]
+    losses = [(int(epoch), int(step), float(loss)) for epoch, step, loss in state["losses"]]
+    adapters, kept, optimizer = (load_file(folder / f"{name}.safetensors") for name in _TENSORS)
+    return Progressed(found, state["done"], state["best"], losses, adapters, kept, optimizer)

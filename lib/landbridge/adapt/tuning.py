@@ -90,6 +90,7 @@ class Tuning:
         """Ask the held-out users after a round, remember the best, write a checkpoint."""
         now = self.progressed
         now.done = epoch + 1
+        self.watch.beat(f"asking the held-out users after round {now.done}")
         now.found.append(self.held.ask(self.encoder, self.ranks))
         now.adapters, now.optimizer = state(self.encoder), optimizer_state(self.loop)
         now.losses += [(loss.epoch, loss.step, loss.loss) for loss in self.loop.losses]
