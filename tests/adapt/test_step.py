@@ -139,6 +139,16 @@ def test_a_training_that_dies_is_a_sentence_and_the_base_vectors_are_written(sho
     assert tuned_of(shop.lake) is None
 
 
+def test_a_tuned_encoder_that_is_damaged_is_left_out_and_said_so(shop):
+    shop.run(NIGHT, ADAPT)
+    base = find(shop.config.encode).revision
+    tuning = newest(shop.config, base, UNTIL)
+    (tuning.model / "model.safetensors").unlink()
+    assert "the tuned encoder is left out" in shop.run(NIGHT, ENCODE).notes["left_out"][0]
+    assert set(by_revision(shop)) == {base}
+    assert tuned_of(shop.lake) is None
+
+
 def test_without_tracking_it_is_said_that_nothing_is_registered(shop):
     outcome = shop.run(NIGHT, ADAPT)
     assert outcome.notes["version"] == ""

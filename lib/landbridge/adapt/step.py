@@ -109,7 +109,7 @@ def _tags(tuned: Tuned) -> dict[str, str]:
 
 
 def _without(night: Night, why: str) -> Outcome:
-    sentence = f"the encoder is not tuned: {why}; texts are encoded as without it"
+    sentence = f"the encoder is not tuned: {why}; texts are encoded with the encoder that there is"
     night.say(sentence)
     return Outcome(notes={"left_out": [sentence]})
 

@@ -49,7 +49,10 @@ def _encoded(night: Night, lake: SparkLake, settings: Encode, source: Source) ->
         profiles = profiles_of(states, texts, settings.users.last, settings.most_characters)
         profiles = profiles if rewriter is None else rewriter.rewritten(profiles, "users")
         counts["encoded_users"] = encoding.write("user_vectors", profiles)
-    notes = {**counts, "revision": source.revision, **tuned, **({} if rewriter is None else rewriter.notes)}
+    asked = {} if rewriter is None else rewriter.notes
+    notes = {**counts, "revision": source.revision, **tuned, **asked}
+    if left_out := [*tuned.get("left_out", []), *asked.get("left_out", [])]:
+        notes["left_out"] = left_out
     return Outcome(notes, {name: float(count) for name, count in counts.items()})
 
 
@@ -61,9 +64,14 @@ def _by_tuned(night: Night, lake: SparkLake, settings: Encode, source: Source, t
     try:
         count = Encoding(night, lake, settings, tuning.source).write("item_vectors", texts)
     except EncoderError as error:
-        night.say(f"the tuned encoder is left out: {error}")
-        return {}
-    return {"encoded_tuned": count, "tuned": tuning.tuned.note}
+        why = str(error)
+    except (PySparkException, Py4JError) as error:
+        why = complaint(error)
+    else:
+        return {"encoded_tuned": count, "tuned": tuning.tuned.note}
+    sentence = f"the tuned encoder is left out: {why}"
+    night.say(sentence)
+    return {"left_out": [sentence]}
 
 
 def _tuning(night: Night, settings: Encode, source: Source) -> Tuning | None:

@@ -43,7 +43,7 @@ class Tuning:
     @property
     def source(self) -> Source:
         """The encoder as `encode` loads it."""
-        return Source(str(self.model), None, self.tuned.revision)
+        return Source(str(self.model.resolve()), None, self.tuned.revision)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
