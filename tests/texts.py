@@ -34,11 +34,12 @@ def encoded(lake: Lake, vectors: Mapping[str, NDArray[np.float32]], revision: st
     told(lake, revision)
 
 
-def told(lake: Lake, revision: str) -> None:
-    """Append the row of the ledger by which a revision is known."""
+def told(lake: Lake, revision: str, tuned: Mapping[str, str] | None = None) -> None:
+    """Append the row of the ledger by which a revision is known, and beside it that of a tuned encoder."""
     schema = arrow_schema(lake.contract("ledger"))
     before = len(lake.read("ledger", columns=["ds"])) if lake.exists("ledger") else 0
-    values = {"ds": DAY, "step": "encode", "generation": before, "notes": json.dumps({"revision": revision})}
+    notes = {"revision": revision, **({} if tuned is None else {"tuned": dict(tuned)})}
+    values = {"ds": DAY, "step": "encode", "generation": before, "notes": json.dumps(notes)}
     empty = {pa.string(): "", pa.int64(): 0, pa.int32(): 0, pa.float64(): 0.0, pa.date32(): DAY, pa.bool_(): False}
     row = {field.name: values.get(field.name, empty.get(field.type)) for field in schema}
     lake.append("ledger", pa.Table.from_pylist([row], schema=schema), "tiny")

@@ -23,7 +23,18 @@ def test_every_command_explains_itself(command: str) -> None:
 
 
 def test_the_commands_are_those_that_are_promised() -> None:
-    steps = {"clean", "featurize", "encode", "associate", "pretrain", "finetune", "evaluate", "recommend", "report"}
+    steps = {
+        "clean",
+        "featurize",
+        "adapt",
+        "encode",
+        "associate",
+        "pretrain",
+        "finetune",
+        "evaluate",
+        "recommend",
+        "report",
+    }
     looks = {"check", "plan", "show", "diff", "schema", "sql", "measure"}
     assert set(COMMANDS) == steps | looks | {"nightly", "backfill", "rollback", "study", "tune"}
 

@@ -17,7 +17,7 @@ from landbridge.associate.taken import by_taking, latest
 from landbridge.associate.texts import by_text, space_of
 from landbridge.config.associations import TAKEN, TEXT, Associations
 from landbridge.errors import DataError
-from landbridge.feed.vectors import revision_of
+from landbridge.feed.vectors import revision_for
 from landbridge.lake.expressions import complaint
 from landbridge.lake.spark import SparkLake
 from landbridge.step import Night, Outcome, Step
@@ -56,7 +56,8 @@ def _add_text(
     """Add the kind text, or return why it is left out."""
     if settings.text is None or night.config.encode is None:
         return []
-    same = (F.col("encoder") == night.config.encode.model) & (F.col("revision") == revision_of(lake.lake))
+    revision = revision_for(lake.lake, night.ds)
+    same = (F.col("encoder") == night.config.encode.model) & (F.col("revision") == revision)
     ids = ids_of(lake.table("vocabulary"), "item_id", "item")
     vectors = lake.table("item_vectors").where(same).join(ids, "item_id").join(homes, "item")
     try:

@@ -96,6 +96,11 @@ class Config(Node):
             raise ValueError("contenders.text compares encoded texts, so there must be a section encode: add it")
         if self.pointwise is not None and self.encode is not None and self.encode.users is not None:
             raise ValueError("encode.users reads what users had, which a pointwise task does not keep: leave it out")
+        if self.pointwise is not None and self.encode is not None and self.encode.tune is not None:
+            raise ValueError(
+                "encode.tune learns from users' events, and so from answers by which a pointwise task is judged: "
+                "leave it out"
+            )
         if self.guard.k not in self.evaluate.k:
             raise ValueError(f"guard.k {self.guard.k} is not among evaluate.k {self.evaluate.k}")
         if self.recommend.pool < self.recommend.k:

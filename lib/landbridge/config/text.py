@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from landbridge.config.modalities import TEXT
 from landbridge.config.node import Name, Node, Sql
 from landbridge.config.rewrite import Rewrite
+from landbridge.config.tuned import TuneEncoder
 
 
 class Users(Node):
@@ -42,6 +43,9 @@ class Encode(Node):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where the executor sees one.")
     users: Users | None = Field(None, description="Users have texts too, which become vectors beside those of items.")
     rewrite: Rewrite | None = Field(None, description="A chat model writes texts anew before they are encoded.")
+    tune: TuneEncoder | None = Field(
+        None, description="The encoder is tuned to the domain by what the same users took; left out, it stays as it is."
+    )
 
     @model_validator(mode="after")
     def _is_pinned(self) -> Encode:

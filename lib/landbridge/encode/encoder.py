@@ -68,20 +68,27 @@ class Encoder:
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return the vectors of N texts, [N, D]; texts of about the same length waste the least."""
         with torch.inference_mode():
-            tokens = self.tokenizer(
-                list(texts), padding=True, truncation=True, max_length=self.settings.most_tokens, return_tensors="pt"
-            ).to(self.network.device)
-            hidden_BLD = self.network(**tokens).last_hidden_state.float()
-            vector_BD = _pooled(hidden_BLD, tokens["attention_mask"], self.settings.pooling)
-            if self.settings.normalise:
-                vector_BD = torch.nn.functional.normalize(vector_BD, dim=1)
-            found: NDArray[np.float32] = vector_BD.cpu().numpy()
+            found: NDArray[np.float32] = self.vectors(texts).cpu().numpy()
             return found
+
+    def vectors(self, texts: Sequence[str]) -> Tensor:
+        """Return the same as vector_ND on the network's device, through which gradients flow."""
+        tokens = self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self.settings.most_tokens, return_tensors="pt"
+        ).to(self.network.device)
+        hidden_BLD = self.network(**tokens).last_hidden_state.float()
+        vector_BD = _pooled(hidden_BLD, tokens["attention_mask"], self.settings.pooling)
+        return torch.nn.functional.normalize(vector_BD, dim=1) if self.settings.normalise else vector_BD
 
 
 @cache
 def load(source: Source, settings: Encode) -> Encoder:
-    """Return the encoder, loaded at the first call of a process.
+    """Return the encoder, loaded at the first call of a process; see `loaded`."""
+    return loaded(source, settings)
+
+
+def loaded(source: Source, settings: Encode) -> Encoder:
+    """Return an encoder that nobody else has.
 
     Raises
     ------

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from landbridge.config.days import days_of
 from landbridge.config.text import Encode
 from landbridge.encode.chat import ChatError, chat_of
 from landbridge.encode.encoder import Source, find
@@ -19,6 +22,7 @@ from landbridge.encode.modalities import join_all, signatures
 from landbridge.encode.profiles import profiles_of
 from landbridge.encode.rewrite import Rewriter
 from landbridge.encode.texts import texts_of
+from landbridge.encode.tuned import Tuning, newest
 from landbridge.encode.vectors import Encoding
 from landbridge.errors import EncoderError
 from landbridge.lake.expressions import complaint
@@ -51,13 +55,43 @@ def _encoded(night: Night, lake: SparkLake, settings: Encode, source: Source) ->
     texts = texts_of(lake.table("items"), settings, night.ds, f"{night.config.name}.yaml")
     texts = texts if rewriter is None else rewriter.rewritten(texts, "items")
     counts = {"encoded": encoding.write("item_vectors", texts)}
+    tuned = _by_tuned(night, lake, settings, source, texts)
     if settings.users is not None:
         states = lake.table("user_state").where(F.col("ds") == F.lit(night.ds))
         profiles = profiles_of(states, texts, settings.users.last, settings.most_characters)
         profiles = profiles if rewriter is None else rewriter.rewritten(profiles, "users")
         counts["encoded_users"] = encoding.write("user_vectors", profiles)
-    notes = {**counts, "revision": source.revision, **({} if rewriter is None else rewriter.notes)}
+    asked = {} if rewriter is None else rewriter.notes
+    notes = {**counts, "revision": source.revision, **tuned, **asked}
+    if left_out := [*tuned.get("left_out", []), *asked.get("left_out", [])]:
+        notes["left_out"] = left_out
     return Outcome(notes, {name: float(count) for name, count in counts.items()})
+
+
+def _by_tuned(night: Night, lake: SparkLake, settings: Encode, source: Source, texts: DataFrame) -> dict[str, Any]:
+    """Encode the items with the tuned encoder too, where there is one; return what the ledger is told of it."""
+    tuning = _tuning(night, settings, source)
+    if tuning is None:
+        return {}
+    try:
+        count = Encoding(night, lake, settings, tuning.source).write("item_vectors", texts)
+    except EncoderError as error:
+        why = str(error)
+    except (PySparkException, Py4JError) as error:
+        why = complaint(error)
+    else:
+        return {"encoded_tuned": count, "tuned": tuning.tuned.note}
+    sentence = f"the tuned encoder is left out: {why}"
+    night.say(sentence)
+    return {"left_out": [sentence]}
+
+
+def _tuning(night: Night, settings: Encode, source: Source) -> Tuning | None:
+    """Return the tuned encoder that has seen nothing but what fit A may know tonight."""
+    if settings.tune is None:
+        return None
+    found = newest(night.config, source.revision, days_of(night.config, night.ds).train_until)
+    return found if found is not None and found.tuned.revision else None
 
 
 def _rewriter(night: Night, lake: SparkLake, settings: Encode) -> Rewriter | None:
@@ -77,10 +111,17 @@ def _inputs(night: Night) -> Mapping[str, str]:
     if settings is None:
         return given
     ready = {"encoder": _or_why(lambda: find(settings).revision)}
+    if settings.tune is not None:
+        ready["tuned"] = _or_why(lambda: _tuned_revision(night, settings))
     rewrite = settings.rewrite
     if rewrite is not None:
         ready["chat"] = _or_why(lambda: chat_of(rewrite).settings.url)
     return {**ready, **given}
+
+
+def _tuned_revision(night: Night, settings: Encode) -> str:
+    found = _tuning(night, settings, find(settings))
+    return "" if found is None else found.tuned.revision
 
 
 def _or_why(found: Callable[[], str]) -> str:

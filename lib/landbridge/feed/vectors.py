@@ -1,12 +1,13 @@
-"""The vectors of items' texts that the step `encode` made, of the encoder that ran last."""
+"""The vectors of items' texts that the step `encode` made, of the encoder that ran last: as it came, or tuned."""
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from landbridge.config.schema import Config
+from landbridge.config.study import ColdItems
+from landbridge.feed.tuned import Tuned
 from landbridge.feed.vocabulary import Vocabulary
 from landbridge.lake.lake import Lake
 
@@ -34,9 +37,9 @@ class Vectors:
     vector_MD: NDArray[np.float32]
 
     @classmethod
-    def read(cls, lake: Lake, vocabulary: Vocabulary, encoder: str) -> Self | None:
-        """Read those of the revision that ran last, of items that have an id; None where there are none."""
-        table = _newest(lake, encoder)
+    def read(cls, lake: Lake, vocabulary: Vocabulary, encoder: str, revision: str | None) -> Self | None:
+        """Read those of a revision, of items that have an id; None where there are none."""
+        table = _rows(lake, encoder, revision)
         if table is None:
             return None
         item = vocabulary.encode("item_id", table["item_id"].combine_chunks())
@@ -67,7 +70,7 @@ class Texts:
         """Read those of the revision that ran last; None where no contender reads them, or there are none."""
         if config.pointwise is None or config.pointwise.contenders.memory.text is None or config.encode is None:
             return None
-        table = _newest(lake, config.encode.model)
+        table = _rows(lake, config.encode.model, revision_of(lake))
         if table is None or not table.num_rows:
             return None
         order = pc.sort_indices(table, sort_keys=[("item_id", "ascending")]).to_numpy()
@@ -82,11 +85,43 @@ class Texts:
         return told.hexdigest()[:16]
 
 
-def vectors_of(lake: Lake, vocabulary: Vocabulary, config: Config) -> Vectors | None:
-    """Return the items' vectors where a contender reads them and there are some, else None."""
+def vectors_of(
+    lake: Lake,
+    vocabulary: Vocabulary,
+    config: Config,
+    until: dt.date | None = None,
+    cold: ColdItems | None = None,
+) -> Vectors | None:
+    """Return the items' vectors where a contender reads them and there are some, else None.
+
+    Parameters
+    ----------
+    until, cold
+        What a fit that learns across scenarios may know (see `revision_for`); without a day it gets the vectors of the
+        encoder as it came.
+    """
     if config.encode is None or not _read_by_contenders(config):
         return None
-    return Vectors.read(lake, vocabulary, config.encode.model)
+    return Vectors.read(lake, vocabulary, config.encode.model, revision_for(lake, until, cold))
+
+
+@dataclass(frozen=True)
+class VectorsByKnowledge:
+    """The same for fits that may know more or less: each revision is read once."""
+
+    lake: Lake
+    vocabulary: Vocabulary
+    config: Config
+    _kept: dict[str | None, Vectors | None] = field(default_factory=dict, repr=False)
+
+    def of(self, until: dt.date | None, cold: ColdItems | None = None) -> Vectors | None:
+        """Return what `vectors_of` returns."""
+        if self.config.encode is None or not _read_by_contenders(self.config):
+            return None
+        revision = revision_for(self.lake, until, cold)
+        if revision not in self._kept:
+            self._kept[revision] = vectors_of(self.lake, self.vocabulary, self.config, until, cold)
+        return self._kept[revision]
 
 
 def _read_by_contenders(config: Config) -> bool:
@@ -94,9 +129,8 @@ def _read_by_contenders(config: Config) -> bool:
     return config.contenders.text is not None or (associates and config.contenders.associations is not None)
 
 
-def _newest(lake: Lake, encoder: str) -> pa.Table | None:
-    """Return item_id and vector of the revision that ran last, None where none did."""
-    revision = revision_of(lake)
+def _rows(lake: Lake, encoder: str, revision: str | None) -> pa.Table | None:
+    """Return item_id and vector of a revision, None where there is none."""
     if revision is None or not lake.exists("item_vectors"):
         return None
     wanted = (pc.field("encoder") == encoder) & (pc.field("revision") == revision)
@@ -110,10 +144,45 @@ def _matrix(table: pa.Table, order: NDArray[np.intp]) -> NDArray[np.float32]:
     return wide
 
 
+def revision_for(lake: Lake, until: dt.date | None, cold: ColdItems | None = None) -> str | None:
+    """Return the tuned encoder's revision for who may know what it has seen, else that of the encoder as it came.
+
+    Parameters
+    ----------
+    until
+        The last day that may be known; None where nothing may be known of other scenarios' users.
+    cold
+        The items that nothing may be known of.
+    """
+    tuned = tuned_of(lake)
+    if until is not None and tuned is not None and tuned.is_known_by(until, cold):
+        return tuned.revision
+    return revision_of(lake)
+
+
 def revision_of(lake: Lake) -> str | None:
     """Return what the newest run of `encode` says it wrote or found, None where there was none."""
+    revision: str | None = _told(lake).get("revision")
+    return revision
+
+
+def tuned_of(lake: Lake) -> Tuned | None:
+    """Return the tuned encoder of that run, None where it had none."""
+    note = _told(lake).get("tuned")
+    return None if note is None else Tuned.of(note)
+
+
+def tuned_note(lake: Lake) -> dict[str, str]:
+    """Return what names the tuned encoder in the fingerprint of whoever may read its vectors; nothing without one."""
+    tuned = tuned_of(lake)
+    return {} if tuned is None else {"tuned": json.dumps(tuned.note, sort_keys=True)}
+
+
+def _told(lake: Lake) -> dict[str, Any]:
+    """Return the notes of the newest run of `encode` that had an encoder."""
     if not lake.exists("ledger"):
-        return None
+        return {}
     rows = lake.read("ledger", columns=["ds", "generation", "notes"], where=pc.field("step") == "encode").to_pylist()
-    told = [(row["ds"], row["generation"], json.loads(row["notes"]).get("revision")) for row in rows]
-    return max((one for one in told if one[2]), default=(None, None, None))[2]
+    told = [(row["ds"], row["generation"], json.loads(row["notes"])) for row in rows]
+    newest = max((one for one in told if one[2].get("revision")), key=lambda one: one[:2], default=None)
+    return {} if newest is None else newest[2]

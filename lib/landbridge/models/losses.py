@@ -92,3 +92,24 @@ def contrastive(first_ND: Tensor, second_ND: Tensor) -> Tensor:
     other_M = torch.arange(2 * count, device=view_MD.device).roll(count)
     loss_M = torch.logsumexp(score_MM, dim=1) - score_MM.gather(1, other_M[:, None]).squeeze(1)
     return 0.5 * (loss_M[:count] + loss_M[count:])
+
+
+def paired(first_BD: Tensor, second_BD: Tensor, alike_BB: Tensor, logq_B: Tensor, temperature: float) -> Tensor:
+    """Return loss_B: how badly the second of each pair is told from the seconds of the other pairs, and the first too.
+
+    Symmetric InfoNCE with in-batch negatives (van den Oord et al. 2018, equation 4; Radford et al. 2021, CLIP,
+    figure 3) over cosines, with log-Q correction (Yi et al. 2019, section 4).
+
+    Parameters
+    ----------
+    alike_BB
+        True where pair c is no negative of pair b: of the same user, or with a text of the same meaning to him. The
+        diagonal does not count.
+    logq_B
+        Log probability with which the text of a pair is met in a step; zeros correct nothing.
+    """
+    score_BB = F.normalize(first_BD, dim=1) @ F.normalize(second_BD, dim=1).T / temperature - logq_B
+    others = alike_BB & ~torch.eye(len(first_BD), dtype=torch.bool, device=first_BD.device)
+    score_BB = score_BB.masked_fill(others, NOTHING)
+    own_B = score_BB.diagonal()
+    return 0.5 * (torch.logsumexp(score_BB, 1) + torch.logsumexp(score_BB, 0)) - own_B

@@ -16,23 +16,30 @@ RANK = 8
 
 
 class LowRank(nn.Linear):
-    """y = W x + b + B A x. W does not learn; A [rank, in] and B [out, rank] do, and so does the bias."""
+    """y = W x + b + s B A x. W does not learn; A [rank, in] and B [out, rank] do, and so does the bias.
 
-    def __init__(self, plain: nn.Linear, name: str, seed: int) -> None:
+    s is `scale`: alpha / rank of the paper, 1 where it is not asked for.
+    """
+
+    def __init__(self, plain: nn.Linear, name: str, seed: int, rank: int = RANK, scale: float = 1.0) -> None:
         super().__init__(plain.in_features, plain.out_features, bias=plain.bias is not None)
-        self.weight, self.bias = plain.weight, plain.bias
+        self.weight, self.bias, self.scale = plain.weight, plain.bias, scale
         self.weight.requires_grad_(False)
-        rank = min(RANK, plain.in_features, plain.out_features)
+        rank = min(rank, plain.in_features, plain.out_features)
         std = plain.in_features**-0.5
         self.low = nn.Parameter(rows(f"{name}.low", seed, 0, rank, plain.in_features, std))
         self.high = nn.Parameter(torch.zeros(plain.out_features, rank))
 
     def forward(self, value: Tensor) -> Tensor:
         """Return [..., out] of [..., in]."""
-        return F.linear(value, self.weight, self.bias) + (value @ self.low.T) @ self.high.T
+        return F.linear(value, self.weight, self.bias) + self.scale * ((value @ self.low.T) @ self.high.T)
+
+    def merged(self) -> Tensor:
+        """Return W + s B A, which does alone what the pair does beside W."""
+        return self.weight.detach() + self.scale * (self.high.detach() @ self.low.detach())
 
 
-def adapt(network: nn.Module, seed: int) -> None:
+def adapt(network: nn.Module, seed: int, rank: int = RANK, scale: float = 1.0) -> None:
     """Put an adapter beside every matrix of a network, in place; those of one column or row are left as they are.
 
     What a module reads by its weight and not by calling it (`item_features`) keeps learning as it is.
@@ -40,4 +47,4 @@ def adapt(network: nn.Module, seed: int) -> None:
     for name, module in list(network.named_modules()):
         for child, layer in list(module.named_children()):
             if type(layer) is nn.Linear and child != "item_features" and min(layer.weight.shape) > 1:
-                setattr(module, child, LowRank(layer, f"{name}.{child}", seed))
+                setattr(module, child, LowRank(layer, f"{name}.{child}", seed, rank, scale))

@@ -82,6 +82,7 @@ def _step_command(name: str, does: str) -> None:
 
 _step_command("clean", "Raw daily logs to events, items, users and quarantine.")
 _step_command("featurize", "Events to vocabulary, statistics, examples and user_state.")
+_step_command("adapt", "The text encoder is tuned by what the same users took; off unless encode.tune is there.")
 _step_command("encode", "Texts of items to vectors of a pretrained model, vectors made elsewhere; only what is new.")
 _step_command("associate", "Which items go with which, across scenarios: by users, by text, by attributes.")
 _step_command("pretrain", "Train retriever and ranker on the source scenario.")

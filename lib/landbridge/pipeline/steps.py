@@ -12,6 +12,7 @@ from landbridge.step import Step
 ROOMS: Mapping[str, tuple[str, str]] = {
     "clean": ("landbridge.clean.step", "CLEAN"),
     "featurize": ("landbridge.featurize.step", "FEATURIZE"),
+    "adapt": ("landbridge.adapt.step", "ADAPT"),
     "encode": ("landbridge.encode.step", "ENCODE"),
     "associate": ("landbridge.associate.step", "ASSOCIATE"),
     "pretrain": ("landbridge.train.step", "PRETRAIN"),
@@ -54,7 +55,7 @@ are run again, which changes nothing.
 
 NAMES: tuple[str, ...] = tuple(ROOMS)
 
-OPTIONAL = frozenset({"encode", "associate"})
+OPTIONAL = frozenset({"adapt", "encode", "associate"})
 """Steps that a night has only where its configuration has a section for them."""
 
 
@@ -83,8 +84,11 @@ def steps_until(last: str = NAMES[-1], config: Config | None = None) -> tuple[St
 
 def has(name: str, config: Config | None) -> bool:
     """Whether the night of a configuration has a step: some are there where it has a section for them."""
-    given = {} if config is None else {"encode": config.encode or config.modalities, "associate": config.associations}
-    return name not in OPTIONAL or bool(given.get(name))
+    if config is None:
+        return name not in OPTIONAL
+    tune = None if config.encode is None else config.encode.tune
+    sections = {"adapt": tune, "encode": config.encode or config.modalities, "associate": config.associations}
+    return name not in OPTIONAL or bool(sections[name])
 
 
 def since(name: str, steps: Sequence[Step]) -> frozenset[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from landbridge.study.protocol import Protocol
 
 Say = Callable[[str], None]
-TABLES = ("clean", "featurize", "encode")
+TABLES = ("clean", "featurize", "adapt", "encode")
 """The steps that write what a study reads."""
 
 

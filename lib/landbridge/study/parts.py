@@ -28,7 +28,7 @@ from landbridge.evaluate.metrics import at
 from landbridge.evaluate.part_units import PartUnits, cold_users, next_items, ranked, with_share
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
-from landbridge.feed.vectors import Vectors, vectors_of
+from landbridge.feed.vectors import Vectors, VectorsByKnowledge, tuned_note
 from landbridge.feed.words import Words, attributes_of, words_of
 from landbridge.lake.lake import Lake
 from landbridge.study.places import mean_of, places_of, value_of
@@ -122,6 +122,7 @@ class PartStudy(Rankings):
             "rows": _hash([self.lake.digest(name, until=self.ds) for name in self._read_tables]),
             "configuration": _hash([*(tree[name] for name in _SECTIONS), study, self.judge]),
             "code": _hash(code),
+            **tuned_note(self.lake),
         }
 
     def cases(self, part: str, judge: str) -> tuple[Case, ...]:
@@ -174,7 +175,8 @@ class PartStudy(Rankings):
             if rows is None:
                 continue
             scope = ALL if contender.pooled else case.units.scenario
-            texts = (self._words, self._vectors, None, self._attributes)
+            tuned = contender.crosses and learned is every_row
+            texts = (self._words, self._vectors_of(part) if tuned else self._vectors.of(None), None, self._attributes)
             view = View(self.config, scope, self.ds, rows, *texts)
             sentence = contender.left_out(view)
             if sentence is not None:
@@ -216,8 +218,14 @@ class PartStudy(Rankings):
         return words_of(self.lake, self._assembler.vocabulary, self.config)
 
     @cached_property
-    def _vectors(self) -> Vectors | None:
-        return vectors_of(self.lake, self._assembler.vocabulary, self.config)
+    def _vectors(self) -> VectorsByKnowledge:
+        return VectorsByKnowledge(self.lake, self._assembler.vocabulary, self.config)
+
+    def _vectors_of(self, part: str) -> Vectors | None:
+        """Return what may be known where a part is judged: of users who lose a scenario or are left out, nothing."""
+        if part in (COLD_ITEMS, KNOWN_ITEMS):
+            return self._vectors.of(self.ds, self.config.study.cold_items)
+        return self._vectors.of(self.ds if part in _BEFORE else None)
 
     @cached_property
     def _attributes(self) -> Mapping[str, Words] | None:

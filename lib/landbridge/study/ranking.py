@@ -36,13 +36,13 @@ from landbridge.evaluate.table import TARGETS
 from landbridge.evaluate.units import Units, units_of
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
-from landbridge.feed.vectors import Vectors, vectors_of
+from landbridge.feed.vectors import VectorsByKnowledge, tuned_note
 from landbridge.feed.vocabulary import Vocabulary
 from landbridge.feed.words import Words, attributes_of, words_of
 from landbridge.lake.lake import Lake
 from landbridge.study.places import discounted, mean_of, places_of, value_of
 from landbridge.study.protocol import ALL, Measured, Metric, Scored, Trial
-from landbridge.study.rankings import Fits, Learned, Rankings
+from landbridge.study.rankings import Fits, Learned, Rankings, every_row
 
 _DAY = dt.timedelta(days=1)
 _RECALL = 20
@@ -116,6 +116,7 @@ class RankingStudy(Rankings):
             "rows": self.lake.digest("examples", until=window.until),
             "configuration": _hash(sections),
             "code": _hash(code),
+            **tuned_note(self.lake),
         }
 
     def searching(self, config: Config) -> RankingStudy:
@@ -143,7 +144,8 @@ class RankingStudy(Rankings):
             if rows is None:
                 continue
             scope = EVERY_SCOPE if contender.pooled else units.scenario
-            texts = (self._words, self._vectors, None, self._attributes)
+            knows = units.window.since if contender.crosses and learned is every_row else None
+            texts = (self._words, self._vectors.of(knows), None, self._attributes)
             view = View(self.config, scope, units.window.since, rows, *texts)
             reason = contender.left_out(view)
             if reason is not None:
@@ -204,8 +206,8 @@ class RankingStudy(Rankings):
         return words_of(self.lake, self.interactions.vocabulary, self.config)
 
     @cached_property
-    def _vectors(self) -> Vectors | None:
-        return vectors_of(self.lake, self.interactions.vocabulary, self.config)
+    def _vectors(self) -> VectorsByKnowledge:
+        return VectorsByKnowledge(self.lake, self.interactions.vocabulary, self.config)
 
     @cached_property
     def _attributes(self) -> Mapping[str, Words] | None:

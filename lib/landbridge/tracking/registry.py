@@ -108,7 +108,7 @@ def download(config: Config, version: str, folder: Path) -> Path:
     client = client_of(config)
     with tempfile.TemporaryDirectory() as temporary:
         source = asked(config, lambda: _source(client, config.name, version))
-        with _addressed(config):
+        with addressed(config):
             found = asked(config, lambda: mlflow.artifacts.download_artifacts(source, dst_path=temporary))
         shutil.copytree(found, folder)
     return folder
@@ -128,7 +128,7 @@ def _register(night: Night, bundle: Path) -> str:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         save(folder, bundle, Model(run_id=night.run_id, model_id=model.model_id))
-        with _addressed(config):
+        with addressed(config):
             client.log_model_artifacts(model.model_id, str(folder))
     client.finalize_logged_model(model.model_id, "READY")
     made = client.create_model_version(
@@ -195,7 +195,7 @@ def _source(client: MlflowClient, name: str, version: str) -> str:
 
 
 @contextmanager
-def _addressed(config: Config) -> Iterator[None]:
+def addressed(config: Config) -> Iterator[None]:
     """Name our server as MLflow's own while it moves files: parts of it look there whatever the client."""
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(address(config))

@@ -27,7 +27,7 @@ from landbridge.contenders.kinds import homes, kind_of
 from landbridge.feed.associated import Associated, Timeline
 from landbridge.feed.interactions import days_since_epoch
 from landbridge.feed.learned import FitRows
-from landbridge.feed.vectors import Vectors
+from landbridge.feed.vectors import Vectors, revision_of
 from landbridge.feed.words import Words
 from landbridge.step import Night
 from landbridge.train.job import Job
@@ -125,7 +125,8 @@ class Associating:
         encode = self.job.config.encode
         if encode is None or self.settings.text is None or TEXT not in self.kinds:
             return None
-        return Vectors.read(self.job.lake, self.rows.vocabulary, encode.model)
+        # As of a day that may be long past, so never those of an encoder that has seen events.
+        return Vectors.read(self.job.lake, self.rows.vocabulary, encode.model, revision_of(self.job.lake))
 
     @cached_property
     def _attributes(self) -> Mapping[str, Words]:

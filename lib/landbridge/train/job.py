@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from landbridge.config.days import Days, days_of
 from landbridge.config.schema import Config
@@ -20,6 +20,33 @@ from landbridge.lake.lake import Lake
 _CLOUD = ("AWS_", "AZURE_", "GOOGLE_")
 """Environment variables that reach an object store; they travel in the job file, which nobody else may read, not
 on a command line."""
+
+
+class Launched(Protocol):
+    """What a launcher must know of a job, whatever its processes do."""
+
+    @property
+    def step(self) -> str:
+        """The step that it belongs to."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+
+    @property
+    def models(self) -> Path:
+        """The night's folder."""
+
+    @property
+    def progress(self) -> Path:
+        """The file of JSON lines that the processes append to and the launcher follows."""
+
+    @property
+    def worker(self) -> str:
+        """The module that a process runs; its `start` takes the job's file and what makes the ranks."""
+
+    def write(self, file: Path) -> None:
+        """Write the job so that only this user can read it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +94,7 @@ class Job:
     recipe: str
     units: tuple[Unit, ...]
     parent: Mapping[str, Any] = field(default_factory=dict)
+    worker: ClassVar[str] = "landbridge.train.worker"
 
     @property
     def days(self) -> Days:
@@ -93,31 +121,23 @@ class Job:
 
     def write(self, file: Path) -> None:
         """Write the job so that only this user can read it: it may hold keys of an object store."""
-        environment = {key: value for key, value in os.environ.items() if key.startswith(_CLOUD)}
-        config = self.config.model_dump(mode="json")
-        # Raw columns are never read here, and so the key of their pseudonyms stays away.
-        config["data"]["pseudonyms"] = None
         tree = {
             "step": self.step,
             "ds": self.ds.isoformat(),
-            "config": config,
+            "config": config_tree(self.config),
             "models": str(self.models.resolve()),
             "versions": dict(self.versions),
             "fingerprint": self.fingerprint,
             "recipe": self.recipe,
             "units": [asdict(unit) for unit in self.units],
             "parent": dict(self.parent),
-            "environment": environment,
         }
-        file.unlink(missing_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            json.dump(tree, out, indent=1, sort_keys=True)
+        write_tree(tree, file)
 
     @classmethod
     def read(cls, file: Path) -> Self:
         """Read what `write` wrote, and set the environment that it carries."""
-        tree = json.loads(file.read_text(encoding="utf-8"))
-        os.environ.update(tree["environment"])
+        tree = read_tree(file)
         return cls(
             tree["step"],
             dt.date.fromisoformat(tree["ds"]),
@@ -129,6 +149,31 @@ class Job:
             tuple(_unit(unit) for unit in tree["units"]),
             tree["parent"],
         )
+
+
+def config_tree(config: Config) -> dict[str, Any]:
+    """Return a configuration as a job's file holds it.
+
+    Raw columns are never read by its processes, and so the key of their pseudonyms stays away.
+    """
+    tree = config.model_dump(mode="json")
+    tree["data"]["pseudonyms"] = None
+    return tree
+
+
+def write_tree(tree: Mapping[str, Any], file: Path) -> None:
+    """Write what a job is told, with the keys of an object store, so that only this user can read it."""
+    environment = {key: value for key, value in os.environ.items() if key.startswith(_CLOUD)}
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+        json.dump({**tree, "environment": environment}, out, indent=1, sort_keys=True)
+
+
+def read_tree(file: Path) -> dict[str, Any]:
+    """Read what `write_tree` wrote, and set the environment that it carries."""
+    tree: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    os.environ.update(tree["environment"])
+    return tree
 
 
 def _unit(tree: dict[str, Any]) -> Unit:

@@ -13,18 +13,17 @@ from pathlib import Path
 
 import landbridge
 from landbridge.errors import TrainError
-from landbridge.train.job import Job
+from landbridge.train.job import Launched
 from landbridge.train.launch_horovod import horovod_command
 from landbridge.train.progress import Follower
 
-WORKER = "landbridge.train.worker"
 TAIL = 12
 """Lines of the log that an error shows."""
 POLL = 0.1
 _PASSED = ("PATH", "HOME", "LANG", "TMPDIR", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "USER", "SSL_CERT_FILE")
 
 
-def launch(job: Job, log: Path, say: Callable[[str], None]) -> Follower:
+def launch(job: Launched, log: Path, say: Callable[[str], None]) -> Follower:
     """Run the job by the configured launcher and return what its processes told.
 
     Without Horovod it trains in one process and says so.
@@ -53,11 +52,8 @@ def launch(job: Job, log: Path, say: Callable[[str], None]) -> Follower:
 
             run_on_spark(file, job, follower, log, environment(True))
         else:
-            command = (
-                horovod_command(train, [sys.executable, "-m", WORKER, str(file)])
-                if kind == "horovod"
-                else [sys.executable, "-m", WORKER, str(file)]
-            )
+            worker = [sys.executable, "-m", job.worker, str(file)]
+            command = horovod_command(train, worker) if kind == "horovod" else worker
             follow(command, environment(kind == "horovod"), log, follower, job.step)
     finally:
         file.unlink(missing_ok=True)

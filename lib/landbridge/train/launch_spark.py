@@ -4,6 +4,7 @@ by its launcher.
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import threading
@@ -11,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from landbridge.errors import TrainError
-from landbridge.train.job import Job
+from landbridge.train.job import Launched
 from landbridge.train.progress import Follower
 
 POLL = 0.1
 
 
-def run_on_spark(file: Path, job: Job, follower: Follower, log: Path, env: dict[str, str]) -> None:
+def run_on_spark(file: Path, job: Launched, follower: Follower, log: Path, env: dict[str, str]) -> None:
     """Run the job in `train.processes` tasks of the active Spark application; the folder of models must be shared
     by all machines.
 
@@ -38,7 +39,7 @@ def run_on_spark(file: Path, job: Job, follower: Follower, log: Path, env: dict[
             # `env` replaces the environment of the ranks.
             horovod.spark.run(
                 _rank,
-                args=(str(file),),
+                args=(str(file), job.worker),
                 num_proc=job.config.train.processes,
                 env={**os.environ, **env},
                 start_timeout=job.config.train.start_seconds,
@@ -66,13 +67,11 @@ def _follow(follower: Follower, ended: threading.Event) -> None:
         follower.follow()
 
 
-def _rank(file: str) -> Any:
+def _rank(file: str, worker: str) -> Any:
     """Be one rank; runs on an executor."""
-    from landbridge.train.job import Job
     from landbridge.train.ranks import HorovodRanks
-    from landbridge.train.worker import run
 
-    code = run(Job.read(Path(file)), HorovodRanks)
+    code = importlib.import_module(worker).start(Path(file), HorovodRanks)
     if code:
         raise RuntimeError(f"rank ended with {code}")
     return code

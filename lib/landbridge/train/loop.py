@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from landbridge.errors import TrainError
-from landbridge.train.objectives import Objective
 from landbridge.train.progress import Progress
 from landbridge.train.ranks import Ranks
 from landbridge.train.watch import Watch
@@ -54,13 +53,31 @@ class Loss:
         )
 
 
+class Learned(Protocol):
+    """What is learned: an `Objective`, or whatever has steps and losses as one."""
+
+    @property
+    def network(self) -> nn.Module:
+        """What learns."""
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch, equal on every rank."""
+
+    def batches(self, epoch: int) -> Iterator[Any]:
+        """Yield what `loss` takes; each knows its `step`, and `total`, how many it is of over all ranks."""
+
+    def loss(self, batch: Any, epoch: int) -> tuple[Tensor, float]:
+        """Return the sum of weighted losses of this rank's part, and the sum of their weights."""
+
+
 class Loop:
     """Fits one network by steps. `optimizer` holds its state between epochs, so that a checkpoint can carry it."""
 
     def __init__(
         self,
         place: Place,
-        objective: Objective,
+        objective: Learned,
         groups: list[dict[str, Any]],
         epochs: int,
         ranks: Ranks,

@@ -84,6 +84,12 @@ def readable(event: dict[str, Any]) -> str:
         return (
             f"  {event['network']} {event['unit']} fit {event['fit']} epoch {event['epoch'] + 1}/{event['epochs']} "
             f"step {event['step'] + 1}/{event['steps']} loss {event['loss']:.4f} {event['rate']:,.0f} examples/s"
+            f"{event.get('left', '')}"
+        )
+    if event["kind"] == "round":
+        return (
+            f"  round {event['number']}/{event['of']}: recall@10 of held-out users {event['recall']:.4f}, "
+            f"reciprocal rank {event['mrr']:.4f}"
         )
     if event["kind"] == "fit":
         return f"  {event['unit']} fit {event['fit']} done: {event['examples']:,} examples in {event['seconds']:.1f} s"

@@ -13,7 +13,7 @@ from landbridge.contenders.base import ALL, Contender, Fitted, View
 from landbridge.contenders.folder import fit_folder, is_of, load_fitted, save_fitted
 from landbridge.contenders.simple import all_simple
 from landbridge.errors import LakeError
-from landbridge.feed.vectors import Vectors, vectors_of
+from landbridge.feed.vectors import VectorsByKnowledge
 from landbridge.feed.words import Words, attributes_of, words_of
 from landbridge.train.fitting import Bench
 from landbridge.train.job import Unit
@@ -36,7 +36,9 @@ class Simple:
             started, until = time.monotonic(), job.days.until(fit)
             found = partial(self._found, fit)
             rows = self.bench.rows.learned(fit)
-            view = View(job.config, unit.scope, until, rows, self._words, self._vectors, found, self._attributes)
+            # What an encoder was tuned on is of all scenarios: who learns from one alone reads it as it came.
+            vectors = self._vectors.of(until if contender.crosses else None)
+            view = View(job.config, unit.scope, until, rows, self._words, vectors, found, self._attributes)
             reason = contender.left_out(view)
             if reason is not None:
                 self.bench.progress.tell("note", text=reason)
@@ -76,8 +78,8 @@ class Simple:
         return words_of(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.config)
 
     @cached_property
-    def _vectors(self) -> Vectors | None:
-        return vectors_of(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.config)
+    def _vectors(self) -> VectorsByKnowledge:
+        return VectorsByKnowledge(self.bench.job.lake, self.bench.assembler.vocabulary, self.bench.job.config)
 
     @cached_property
     def _attributes(self) -> Mapping[str, Words] | None:

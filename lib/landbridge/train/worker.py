@@ -32,8 +32,12 @@ HOROVOD = "LANDBRIDGE_HOROVOD"
 
 def main() -> int:
     """Run a job as one of its processes; return the exit code."""
-    job = Job.read(Path(sys.argv[1]))
-    return run(job, HorovodRanks if os.environ.get(HOROVOD) else Alone)
+    return start(Path(sys.argv[1]), HorovodRanks if os.environ.get(HOROVOD) else Alone)
+
+
+def start(file: Path, make_ranks: Callable[[], Ranks]) -> int:
+    """Run the job of a file as one of its processes; return the exit code."""
+    return run(Job.read(file), make_ranks)
 
 
 def run(job: Job, make_ranks: Callable[[], Ranks]) -> int:
