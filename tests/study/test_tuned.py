@@ -21,7 +21,7 @@ from landbridge.study.ranking import open_ranking
 from landbridge.study.rankings import beside, every_row
 from landbridge.study.runner import trials_of
 from landbridge.train import simple
-from landbridge.train.fitting import Bench
+from landbridge.train.bench import Bench
 from landbridge.train.job import Job, Unit
 from landbridge.train.progress import Progress
 from landbridge.train.step import save_assembler

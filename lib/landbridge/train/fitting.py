@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,70 +15,27 @@ from landbridge.contenders.base import ALL
 from landbridge.contenders.folder import load_fitted, save_fitted, scope_folder
 from landbridge.contenders.network import NetworkFitted
 from landbridge.errors import TrainError
-from landbridge.feed.assemble import Assembler
 from landbridge.feed.batches import Loader
-from landbridge.feed.learned import FitRows
 from landbridge.feed.negatives import Distribution
 from landbridge.feed.shards import Shards, Store
-from landbridge.feed.vector_file import VectorFile
 from landbridge.models.contrast import Contrast
 from landbridge.models.initial import salt
 from landbridge.models.networks import NAMES, Networks
-from landbridge.models.sizes import Sizes
-from landbridge.train.associated import Associating, Associations
+from landbridge.train.associated import Associations
+from landbridge.train.bench import Bench
 from landbridge.train.beside import beside
 from landbridge.train.checkpoints import Checkpoints, losses_of, set_optimizer_state
-from landbridge.train.job import Job, Unit
+from landbridge.train.job import Unit
 from landbridge.train.jointly import Jointly
 from landbridge.train.loop import Loop, Loss, Place
 from landbridge.train.objectives import Objective, Ranking, Retrieving
-from landbridge.train.progress import Progress
 from landbridge.train.ranks import Ranks
 from landbridge.train.tasks import Tasks
 from landbridge.train.vectors import give_vectors, mark_trained, revision
-from landbridge.train.watch import Watch
 from landbridge.transfer import Crossing, Strategy, strategy_of
 
 CONTINUED = 0.5
 """A fit that continues one that has been learned starts at this share of the rate, for one epoch."""
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What every fit of a process needs."""
-
-    job: Job
-    assembler: Assembler
-    watch: Watch
-    progress: Progress
-    vectors: Mapping[str, VectorFile] = field(default_factory=dict)
-    """What the networks read beside ids, by modality."""
-
-    @cached_property
-    def rows(self) -> FitRows:
-        """The interactions of the night, read once."""
-        return FitRows(self.job.lake, self.assembler.vocabulary, self.job.ds)
-
-    @cached_property
-    def associating(self) -> Associating | None:
-        """What the networks read of associations, where they read any."""
-        settings = self.job.config.associations
-        if settings is None or not self.job.config.networks_associate:
-            return None
-        return Associating(self.job, settings, self.rows, self.watch, self.progress)
-
-    def sizes(self) -> Sizes:
-        """The sizes of tonight's networks."""
-        size = self.assembler.vocabulary.size
-        return Sizes.of(
-            self.job.config,
-            size("item_id"),
-            size("scenario"),
-            size("event_type"),
-            self.assembler.n_user_features,
-            self.assembler.n_item_features,
-            {name: stored.width for name, stored in self.vectors.items()},
-        )
 
 
 @dataclass(frozen=True)

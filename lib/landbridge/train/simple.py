@@ -15,7 +15,7 @@ from landbridge.contenders.simple import all_simple
 from landbridge.errors import LakeError
 from landbridge.feed.vectors import VectorsByKnowledge
 from landbridge.feed.words import Words, attributes_of, words_of
-from landbridge.train.fitting import Bench
+from landbridge.train.bench import Bench
 from landbridge.train.job import Unit
 
 

@@ -16,7 +16,8 @@ from landbridge.contenders.base import ALL
 from landbridge.errors import LandbridgeError
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.shards import Store
-from landbridge.train.fitting import Bench, Chain
+from landbridge.train.bench import Bench
+from landbridge.train.fitting import Chain
 from landbridge.train.job import Job, Unit, deal
 from landbridge.train.point_fits import fit_points
 from landbridge.train.progress import Progress
