@@ -1,14 +1,17 @@
 """Networks that read associations: honest in training, alike by day and by night, better where ids say nothing."""
 
 import datetime as dt
+import json
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from tests.lakes import SMALL, SOURCE, lake_of, last_day, tiny_config, tiny_lake
+from tests.texts import encoded
 from tests.train.nights import DAYS, night_of, night_on
 from tests.train.test_loop import Kit, Part
+from tests.train.together import together
 
 from landbridge.config.days import days_of
 from landbridge.contenders.base import ALL
@@ -38,6 +41,7 @@ ON = (
 
 def finder(lake, ds, models):
     """Finds kinds as a process of a night's job does."""
+    models.mkdir(parents=True, exist_ok=True)
     job = Job("pretrain", ds, lake.config, models, {}, "", "", ())
     rows = FitRows(lake, Assembler.fit(lake, lake.config, ds).vocabulary, ds)
     return Associating(job, lake.config.associations, rows, Watch(600, {}), Progress(models / "progress.jsonl", 0))
@@ -75,6 +79,17 @@ def test_no_training_row_reads_its_own_event(lake, tmp_path):
     assert moved > 0
 
 
+def test_ranks_find_what_the_one_that_leads_has_made(lake, tmp_path):
+    ds = last_day(lake.config, DAYS)
+    alone = finder(lake, ds, tmp_path / "one").between(ds - dt.timedelta(days=12), ds, ALL, Alone())
+    for found in together(2, lambda ranks: finder(lake, ds, tmp_path / "two").between(
+        ds - dt.timedelta(days=12), ds, ALL, ranks
+    )):  # fmt: skip
+        assert found.learning.day_P.tolist() == alone.learning.day_P.tolist()
+        for one, two in zip([*found.learning.each, found.tonight], [*alone.learning.each, alone.tonight], strict=True):
+            assert all((one.kinds[kind] != two.kinds[kind]).nnz == 0 for kind in two.kinds)
+
+
 def test_a_control_knows_what_its_own_scenario_took(lake, tmp_path):
     ds = last_day(lake.config, DAYS)
     found = finder(lake, ds, tmp_path / "all")
@@ -86,22 +101,37 @@ def test_a_control_knows_what_its_own_scenario_took(lake, tmp_path):
     assert 0 < own.kinds["taken"].nnz < everything.kinds["taken"].nnz
 
 
+def test_without_an_encoder_nothing_goes_by_its_text_and_it_is_said_once(tmp_path):
+    config = tiny_config(tmp_path, "encode={text: title}", "associations={text: {}}", "ranker.associations=[text]")
+    lake, ds = tiny_lake(tmp_path, config, users=12, days=12), last_day(config, 12)
+    found = finder(lake, ds, tmp_path / "without")
+    for day in (ds, ds - dt.timedelta(days=3)):
+        assert found.as_of(day, ALL, found.kinds).kinds["text"].nnz == 0
+    notes = [json.loads(line) for line in (tmp_path / "without" / "progress.jsonl").read_text().splitlines()]
+    assert [note["text"] for note in notes] == [
+        "no text is encoded, so the ranker sees no associations of the kind text"
+    ]
+    draw = np.random.default_rng(0)
+    names = found.rows.vocabulary.values("item_id").to_pylist()
+    encoded(lake, {name: draw.standard_normal(4).astype(np.float32) for name in names})
+    again = finder(lake, ds, tmp_path / "with")
+    assert again.as_of(ds, SMALL, again.kinds).kinds["text"].nnz > 0
+    assert again.as_of(config.data.reader.first_day - dt.timedelta(days=1), ALL, ["text"]).kinds["text"].nnz == 0
+
+
 @pytest.fixture(scope="module")
-def nights(tmp_path_factory):
-    """A night with everything on, and the pretraining of the next one."""
-    first = night_of(
-        tmp_path_factory.mktemp("nights"), *ON, "ranker.candidates={retriever: 12, associations: 6}",
-        "recommend.contenders=[popularity]",
+def night(tmp_path_factory):
+    """A night with everything on."""
+    made = night_of(
+        tmp_path_factory.mktemp("night"), *ON, "ranker.candidates={retriever: 12, associations: 6}",
+        "recommend.contenders=[popularity]", "retriever.epochs=1", "transfer.epochs=1",
     )  # fmt: skip
-    PRETRAIN.run(first)
-    FINETUNE.run(first)
-    second = night_on(first.config, first.ds + dt.timedelta(days=1))
-    PRETRAIN.run(second)
-    return first, second
+    PRETRAIN.run(made)
+    FINETUNE.run(made)
+    return made
 
 
-def test_training_judging_and_tonight_read_the_same_of_the_same_state(nights):
-    night = nights[0]
+def test_training_judging_and_tonight_read_the_same_of_the_same_state(night):
     folder = find_fitted(night.models, "C", SMALL)["fine_tune"]
     assembler, fitted = Assembler.load(night.models / "assembler"), load_fitted(folder)
     names = assembler.vocabulary.values("item_id")
@@ -127,8 +157,7 @@ def test_training_judging_and_tonight_read_the_same_of_the_same_state(nights):
     assert (judged > 0).any(axis=(0, 1))[[0, 2]].all()  # taken, of the own scenario and of others
 
 
-def test_kinds_are_those_of_the_last_day_of_the_fit_and_lie_on_disk_once(nights):
-    night = nights[0]
+def test_kinds_are_those_of_the_last_day_of_the_fit_and_lie_on_disk_once(night):
     days = days_of(night.config, night.ds)
     for fit in "ABC":
         part = find_fitted(night.models, fit, SMALL)["fine_tune"] / "kind-taken" / "cells.data.npy"
@@ -136,8 +165,10 @@ def test_kinds_are_those_of_the_last_day_of_the_fit_and_lie_on_disk_once(nights)
         assert part.samefile(made)
 
 
-def test_the_next_night_continues_such_a_fit(nights):
-    folder = find_fitted(nights[1].models, "A", SOURCE)["target_only"]
+def test_the_next_night_continues_such_a_fit(night):
+    later = night_on(night.config, night.ds + dt.timedelta(days=1))
+    PRETRAIN.run(later)
+    folder = find_fitted(later.models, "A", SOURCE)["target_only"]
     assert read_meta(folder)["continued"]
     assert load_fitted(folder).networks.ranker.plain_associations.any()
 

@@ -73,16 +73,17 @@ class Associating:
     def between(self, since: dt.date, until: dt.date, scope: str, ranks: Ranks) -> Associations:
         """Return what a fit on the rows of a scope in the days (since, until] reads.
 
-        The rank that leads makes the files, and the others find them.
+        The rank that leads makes the files day by day, and the others find them.
         """
-        found = Associations()
-        for turn in (True, False):
-            if ranks.leads is turn:
-                reads = bool(self.job.config.ranker_kinds) and since < until
-                timeline = self.timeline(since, until, scope) if reads else None
-                found = Associations(timeline, self.as_of(until, scope, self.kinds))
-            ranks.barrier()
-        return found
+        days = [*self._days(since, until), until]
+        if ranks.size > 1:
+            for day in days:
+                self.watch.beat(f"waiting for associations as of {day}")
+                if ranks.leads:
+                    self.as_of(day, scope, self.kinds)
+                ranks.barrier()
+        timeline = self.timeline(since, until, scope) if len(days) > 1 else None
+        return Associations(timeline, self.as_of(until, scope, self.kinds))
 
     def as_of(self, day: dt.date, scope: str, kinds: Sequence[str]) -> Associated:
         """Return kinds as of the end of a day, of the rows of a scope (``*``: all)."""
@@ -97,10 +98,15 @@ class Associating:
 
     def timeline(self, since: dt.date, until: dt.date, scope: str) -> Timeline:
         """Return what rows of the days (since, until] read: kinds as of `since`, and of every so many days from it."""
-        ranker, kinds = self.job.config.ranker, self.job.config.ranker_kinds
-        days = [since + dt.timedelta(days=number) for number in range(0, (until - since).days, ranker.association_days)]
+        days, kinds = self._days(since, until), self.job.config.ranker_kinds
         day_P = np.array([days_since_epoch(day) for day in days], np.int64)
         return Timeline(day_P, [self.as_of(day, scope, kinds) for day in days])
+
+    def _days(self, since: dt.date, until: dt.date) -> list[dt.date]:
+        """Return the days whose kinds rows of the days (since, until] read; none where the ranker reads no kinds."""
+        step = self.job.config.ranker.association_days
+        many = (until - since).days if self.job.config.ranker_kinds else 0
+        return [since + dt.timedelta(days=number) for number in range(0, many, step)]
 
     def _found(self, kind: str, day: dt.date, scope: str) -> sp.csr_matrix:
         rows = self.rows.whole.before(day + _DAY)
