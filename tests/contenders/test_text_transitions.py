@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tests.boards import BIG, SMALL, UNTIL, catalogue_of, config_of, had_of, interactions_of, states_of
 
-from landbridge.config.science import TextTransitions as Settings
-from landbridge.config.science import Transitions as Steps
+from landbridge.config.sequences import TextTransitions as Settings
+from landbridge.config.sequences import Transitions as Steps
 from landbridge.contenders.base import ALL, View
 from landbridge.contenders.folder import load_fitted, save_fitted
 from landbridge.contenders.text_transitions import TextTransitions, nearest_texts

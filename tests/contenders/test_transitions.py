@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from tests.boards import BIG, SMALL, UNTIL, catalogue_of, config_of, had_of, interactions_of, states_of
 
-from landbridge.config.science import Steps
-from landbridge.config.science import Transitions as Settings
+from landbridge.config.sequences import Steps
+from landbridge.config.sequences import Transitions as Settings
 from landbridge.contenders.base import ALL, View
 from landbridge.contenders.folder import load_fitted, save_fitted
 from landbridge.contenders.simple import all_simple

@@ -20,7 +20,16 @@ OwnPart = Literal[
     "text_transitions",
 ]
 Stem = Literal[
-    "popularity", "item_item", "ease", "transitions", "als", "content", "text", "text_transitions", "trend", "blend"
+    "popularity",
+    "item_item",
+    "ease",
+    "transitions",
+    "als",
+    "content",
+    "text",
+    "text_transitions",
+    "trend",
+    "blend",
 ]
 """Contenders that are fitted alone or across, by what both names begin with."""
 AcrossPart = Literal[
@@ -29,6 +38,7 @@ AcrossPart = Literal[
     "item_item_across",
     "ease_across",
     "transitions_across",
+    "walk",
     "als_across",
     "content_across",
     "text_across",

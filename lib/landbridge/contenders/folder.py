@@ -27,6 +27,7 @@ _KINDS = {
     "content": ("landbridge.contenders.content", "ContentFitted"),
     "text": ("landbridge.contenders.text", "TextFitted"),
     "text_transitions": ("landbridge.contenders.text_transitions", "TextTransitionsFitted"),
+    "walk": ("landbridge.contenders.walk", "WalkFitted"),
     "reserve": ("landbridge.contenders.reserve", "ReserveFitted"),
     "associations": ("landbridge.contenders.associations", "AssociationsFitted"),
     "network": ("landbridge.contenders.network", "NetworkFitted"),

@@ -77,7 +77,7 @@ def by_taking(log: Interactions, home_V: NDArray[np.int32], settings: Associatio
     off = cells.row != cells.col
     row, col = cells.row[off], cells.col[off]
     weight = taken(cells.data[off], users_V[row], users_V[col], settings.taken.shrinkage)
-    return _cut(_matrix(weight, row, col, len(home_V)), home_V, settings.neighbours)
+    return cut(_matrix(weight, row, col, len(home_V)), home_V, settings.neighbours)
 
 
 def by_text(vectors: Vectors, home_V: NDArray[np.int32], settings: Associations) -> sp.csr_matrix:
@@ -129,7 +129,7 @@ def _latest(log: Interactions, most: int) -> sp.csr_matrix:
     return sp.csr_matrix(cells, shape=(len(log.user_ids), log.vocabulary.size("item_id")))
 
 
-def _cut(weights: sp.csr_matrix, home_V: NDArray[np.int32], count: int) -> sp.csr_matrix:
+def cut(weights: sp.csr_matrix, home_V: NDArray[np.int32], count: int) -> sp.csr_matrix:
     """Return the `count` largest of each row among the columns of each home, ties by column."""
     cells = weights.tocoo()  # by row and column
     home = home_V[cells.col]

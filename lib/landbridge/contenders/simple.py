@@ -15,6 +15,7 @@ from landbridge.contenders.reserve import Reserve
 from landbridge.contenders.text import Text
 from landbridge.contenders.text_transitions import TextTransitions
 from landbridge.contenders.transitions import Transitions
+from landbridge.contenders.walk import Walk
 
 POPULARITIES = ("popularity", "popularity_recent")
 """The contenders that need not know the user, in the order of preference at a tie."""
@@ -35,6 +36,8 @@ def _closed_forms(config: Config, crosses: bool) -> list[Contender]:
     chosen += [] if given.als is None else [Als(given.als, crosses)]
     chosen += [] if given.content is None else [Content(given.content, crosses)]
     chosen += [] if given.text is None else [Text(given.text, crosses)]
+    if crosses and given.walk is not None and given.transitions is not None:
+        chosen.append(Walk(given.walk, Transitions(given.transitions, crosses)))
     if given.text_transitions is not None and given.transitions is not None:
         chosen.append(TextTransitions(given.text_transitions, Transitions(given.transitions, crosses)))
     if crosses and given.associations is not None and config.associations is not None:

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from landbridge.config.science import TextTransitions as Settings
+from landbridge.config.sequences import TextTransitions as Settings
 from landbridge.contenders.base import AloneOrAcross, Fitted, View
 from landbridge.contenders.cells import read_cells, write_cells
 from landbridge.contenders.text import whitened
