@@ -42,9 +42,9 @@ def events_of(config, noise, targets):
     return rows
 
 
-def hits(root, noise, targets):
+def hits(root, noise, targets, *overrides):
     """Whether each of the cycle's users, were he of the target, gets his next item, by contender; of both networks."""
-    config = tiny_config(root, *SETTINGS)
+    config = tiny_config(root, *SETTINGS, *overrides)
     last = config.data.reader.first_day + dt.timedelta(days=DAYS - 1)
     night = night_on(config, last)
     lake_of(config, events_of(config, noise, targets), last)
@@ -106,9 +106,10 @@ def test_what_the_source_knows_arrives(telling, name, network):
 
 
 def test_where_the_source_is_noise_the_targets_own_is_published(tmp_path):
-    found = hits(tmp_path, noise=True, targets=36)
+    """The source buys in no order at all; the target goes round the cycle, and is long enough to show it."""
+    found = hits(tmp_path, True, 96, "transfer.epochs=8", "ranker.epochs=1")
     values = {name: hit.astype(float) for (name, network), hit in found.items() if network == "retriever"}
-    assert values["target_only"].mean() >= 0.9, rates(found)
+    assert values["target_only"].mean() >= 0.75, rates(found)
     trials = [Trial(name, np.arange(CYCLE, dtype=np.int32), 1, values) for name in (SMALL, TINY)]
     guard = tiny_config(tmp_path).guard
     for decision in decide(trials, STRATEGIES, SOURCE, guard, 0).values():
