@@ -14,6 +14,20 @@ from landbridge.lake.lake import Lake
 if TYPE_CHECKING:
     from landbridge.lake.spark import SparkLake
 
+FLOW = (
+    "clean",
+    "featurize",
+    "adapt",
+    "encode",
+    "associate",
+    "pretrain",
+    "finetune",
+    "evaluate",
+    "recommend",
+    "report",
+)
+"""The steps of a night, in their order."""
+
 
 @dataclass
 class Night:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.logs import shop_config
 
-from landbridge.pipeline.steps import NAMES, has, load, steps_until
+from landbridge.pipeline.steps import NAMES, ROOMS, has, load, steps_until
+from landbridge.step import FLOW
 
 
 def test_texts_and_associations_are_steps_where_they_are_configured_and_nowhere_else(tmp_path):
@@ -25,3 +26,8 @@ def test_vectors_made_elsewhere_make_the_step_encode_one_that_fills_quarantine(t
     assert "quarantine" not in load("encode", texts).writes
     assert {"item_vectors", "quarantine"} <= set(load("encode", images).writes)
     assert "modalities" in load("encode", images).sections
+
+
+def test_every_step_of_the_flow_has_a_room_and_bears_its_name():
+    assert tuple(ROOMS) == FLOW
+    assert [load(name).name for name in FLOW] == list(FLOW)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from landbridge.config.schema import Config
 from landbridge.errors import ConfigError
-from landbridge.step import Step
+from landbridge.step import FLOW, Step
 
 ROOMS: Mapping[str, tuple[str, str]] = {
     "clean": ("landbridge.clean.step", "CLEAN"),
@@ -21,7 +21,7 @@ ROOMS: Mapping[str, tuple[str, str]] = {
     "recommend": ("landbridge.recommend.step", "RECOMMEND"),
     "report": ("landbridge.report.step", "REPORT"),
 }
-"""Step to the module and the name of its object, in the order of the flow."""
+"""Step to the module and the name of its object."""
 
 POINT_ROOMS: Mapping[str, tuple[str, str]] = {
     "pretrain": ("landbridge.train.points", "PRETRAIN"),
@@ -53,7 +53,7 @@ The others leave files or versions of the registry too, or remember in the ledge
 are run again, which changes nothing.
 """
 
-NAMES: tuple[str, ...] = tuple(ROOMS)
+NAMES: tuple[str, ...] = FLOW
 
 OPTIONAL = frozenset({"adapt", "encode", "associate"})
 """Steps that a night has only where its configuration has a section for them."""

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from landbridge.config.schema import Config
 from landbridge.lake.contracts import NEW_USER
 from landbridge.lake.lake import Lake
+from landbridge.step import FLOW
 
 DAYS = 30
 """Days that the page looks back."""
@@ -118,7 +119,7 @@ def fill(facts: Facts, lake: Lake, models: Path) -> None:
 
 
 def steps_of(lake: Lake, ds: dt.date) -> dict[str, StepRow]:
-    """Return the newest run of every step for a day, in the order in which they ended first."""
+    """Return the newest run of every step for a day, in the order of the flow."""
     found: dict[str, StepRow] = {}
     for row in _rows(lake, "ledger", pc.field("ds") == pa.scalar(ds)):
         known = found.get(row["step"])
@@ -133,8 +134,7 @@ def steps_of(lake: Lake, ds: dt.date) -> dict[str, StepRow]:
                 row["fingerprint"],
                 row["git_revision"],
             )
-    order = ["clean", "featurize", "pretrain", "finetune", "evaluate", "recommend", "report"]
-    return dict(sorted(found.items(), key=lambda one: (order.index(one[0]) if one[0] in order else 99, one[0])))
+    return {name: found[name] for name in FLOW if name in found}
 
 
 def metrics_of(lake: Lake, ds: dt.date) -> Metrics:
