@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from pathlib import Path
 
 import pyarrow as pa
@@ -57,7 +58,7 @@ def fit(night: Night) -> None:
     night.models.mkdir(parents=True, exist_ok=True)
     units = units_of(night, competing(night.config))
     job = Job("finetune", DS, night.config, night.models, {}, night.fingerprint, "recipe", units)
-    fit_points(job, Watch(300, {}), Progress(job.progress, 0), Alone())
+    fit_points(job, Watch(math.inf, {}), Progress(job.progress, 0), Alone())
 
 
 def flipped(table: pa.Table) -> pa.Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,7 @@ def config_of(root, **changed):
 
 
 def tuning_of(job, ranks=None):
-    return Tuning(job, ranks or Alone(), Watch(600, {}), Progress(job.progress, 0))
+    return Tuning(job, ranks or Alone(), Watch(math.inf, {}), Progress(job.progress, 0))
 
 
 def tuned_of(job):

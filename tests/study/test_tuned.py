@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 
 import numpy as np
 import pytest
@@ -134,5 +135,5 @@ def _fit_here(night):
     versions = {name: night.lake.version(name) for name in ("examples", "histories", "vocabulary", "statistics")}
     unit = Unit("text_across", "*", network=False, split=False, cost=1.0)
     job = Job("finetune", night.ds, night.config, night.models, versions, "one", "one", (unit,))
-    bench = Bench(job, Assembler.load(night.models / "assembler"), Watch(600, {}), Progress(job.progress, 0), None)
+    bench = Bench(job, Assembler.load(night.models / "assembler"), Watch(math.inf, {}), Progress(job.progress, 0), None)
     simple.Simple(bench).run(unit)

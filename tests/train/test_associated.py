@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -44,7 +45,7 @@ def finder(lake, ds, models):
     models.mkdir(parents=True, exist_ok=True)
     job = Job("pretrain", ds, lake.config, models, {}, "", "", ())
     rows = FitRows(lake, Assembler.fit(lake, lake.config, ds).vocabulary, ds)
-    return Associating(job, lake.config.associations, rows, Watch(600, {}), Progress(models / "progress.jsonl", 0))
+    return Associating(job, lake.config.associations, rows, Watch(math.inf, {}), Progress(models / "progress.jsonl", 0))
 
 
 @pytest.fixture(scope="module")
