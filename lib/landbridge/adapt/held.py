@@ -1,4 +1,7 @@
-"""What the held-out users say of an encoder: whether a text finds the one that its user took beside it."""
+"""What the held-out users say of an encoder: whether a text finds the one that its user took beside it.
+
+Vectors are compared as contenders compare them, whitened: what tuning does to their mean and spread is no gain there.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from torch import Tensor
 from landbridge.adapt.objective import encode_in_chunks
 from landbridge.encode.encoder import Encoder
 from landbridge.feed.pairs import Pairs
+from landbridge.feed.whitening import whitening
 from landbridge.train.ranks import Ranks
 
 ASKED = 500
@@ -53,4 +57,6 @@ class HeldOut:
         with torch.no_grad():
             own_nD = encode_in_chunks(encoder, [self.texts[place] for place in share])
             whole_SD, _ = ranks.gather(own_nD.cpu())
-        return torch.nn.functional.normalize(whole_SD, dim=1)
+        mean_D, turn_DD = whitening(whole_SD.numpy())
+        white_SD = (whole_SD - torch.from_numpy(mean_D)) @ torch.from_numpy(turn_DD)
+        return torch.nn.functional.normalize(white_SD, dim=1)
