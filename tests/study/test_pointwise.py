@@ -120,7 +120,7 @@ def test_what_a_trial_depends_on_is_in_its_fingerprint(tmp_path):
 def test_a_smaller_network_stands_beside_its_teacher(tmp_path):
     groups = "{kinds: [shared], dim: 8, hidden: [16], tower: [8], epochs: 2, batch: 128}, "
     groups += "{suffix: small, kinds: [shared], distill: {teacher: shared}, dim: 4, hidden: [4], tower: [], epochs: 2}"
-    protocol, said = study_of(tmp_path, f"pointwise.contenders.networks=[{groups}]", folds=2), []
+    protocol, said = study_of(tmp_path, "name=smaller", f"pointwise.contenders.networks=[{groups}]", folds=2), []
     study(protocol, ["shared", "shared_small"], [0, 1], tmp_path, said.append)
     (line,) = [one for one in said if one.startswith("shared_small in place of shared: ")]
     assert "rows a second of the processor against" in line
