@@ -1,4 +1,4 @@
-"""Contenders that are pools of other contenders: trend and blend."""
+"""Contenders that are made of other contenders: trend, blend and reserve."""
 
 from __future__ import annotations
 

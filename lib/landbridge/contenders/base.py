@@ -111,6 +111,11 @@ class Contender(ABC):
     def fit(self, view: View) -> Fitted:
         """Fit on the view."""
 
+    def beside(self, view: View) -> Fitted:
+        """Return the contender as it stands beside others, if it has been fitted on this view already, else fit it."""
+        found = view.found(self.name, view.scope) if view.found is not None else None
+        return self.fit(view) if found is None else found
+
 
 class AloneOrAcross(Contender):
     """A contender that learns from the scenario alone, or across all of them."""

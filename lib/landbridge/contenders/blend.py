@@ -159,7 +159,7 @@ class Blend(Contender):
                     contender.name,
                     float(weight),
                     self._floor(contender),
-                    {scenario: _fitted(contender, one) for scenario, one in _views(contender, view).items()},
+                    {scenario: contender.beside(one) for scenario, one in _views(contender, view).items()},
                 )
                 for (contender, _), weight in zip(self.parts, weights_P, strict=True)
             )
@@ -168,12 +168,6 @@ class Blend(Contender):
     def _floor(self, contender: Contender) -> float:
         usual = _ONE_USER if isinstance(contender, Popularity) else self.floor
         return self.floors.get(contender.name, usual)
-
-
-def _fitted(contender: Contender, view: View) -> Fitted:
-    """Return the contender as it stands beside the blend, if it has been fitted there already, else fit it."""
-    found = view.found(contender.name, view.scope) if view.found is not None else None
-    return contender.fit(view) if found is None else found
 
 
 def _views(contender: Contender, view: View) -> dict[int, View]:

@@ -47,13 +47,7 @@ class Reserve(AloneOrAcross):
         """Fit both, and note what has been had; whoever learns alone knows of his own scenario."""
         log = view.interactions if self.crosses else view.interactions.of_scenario(view.scope)
         items = np.unique(log.item[log.had & (log.item > 0)])
-        return ReserveFitted(items.astype(np.int32), _fitted(self.known, view), _fitted(self.new, view), self.every)
-
-
-def _fitted(contender: Contender, view: View) -> Fitted:
-    """Return the contender as it stands beside, if it has been fitted there already, else fit it."""
-    found = view.found(contender.name, view.scope) if view.found is not None else None
-    return contender.fit(view) if found is None else found
+        return ReserveFitted(items.astype(np.int32), self.known.beside(view), self.new.beside(view), self.every)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class TextTransitions(AloneOrAcross):
     def fit(self, view: View) -> TextTransitionsFitted:
         """Fit the transitions, and weigh for every item with a text those that lend to it."""
         assert view.vectors is not None
-        lent = self._transitions(view)
+        lent = self.lender.beside(view)
         items = view.vectors.items
         place, known = positions(items, lent.items)
         white_VD = whitened(view.vectors, lent.items)
@@ -66,10 +66,6 @@ class TextTransitions(AloneOrAcross):
             (near.data, np.flatnonzero(known)[near.indices], near.indptr), shape=(len(items), len(lent.items))
         )
         return TextTransitionsFitted(items, lenders, lent, self.settings.decay)
-
-    def _transitions(self, view: View) -> TransitionsFitted:
-        beside = view.found(self.lender.name, view.scope) if view.found is not None else None
-        return beside if isinstance(beside, TransitionsFitted) else self.lender.fit(view)
 
 
 def nearest_texts(white_VD: NDArray[np.float32], lender_M: NDArray[np.intp], count: int) -> sp.csr_matrix:

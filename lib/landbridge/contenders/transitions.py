@@ -64,6 +64,12 @@ class Transitions(AloneOrAcross):
         decay = Decay(own, other, other if new is None else new)
         return TransitionsFitted(items, weights, users_M.astype(np.float32), decay, not self.crosses)
 
+    def beside(self, view: View) -> TransitionsFitted:
+        """Return the transitions as they stand beside others, else fit them."""
+        found = super().beside(view)
+        assert isinstance(found, TransitionsFitted)
+        return found
+
 
 @dataclass(frozen=True)
 class TransitionsFitted(Fitted):

@@ -42,8 +42,7 @@ class Walk(Contender):
 
     def fit(self, view: View) -> WalkFitted:
         """Keep of every item the nearest at home in its scenario; their weights add up to one."""
-        beside = view.found(self.transitions.name, view.scope) if view.found is not None else None
-        found = beside if isinstance(beside, TransitionsFitted) else self.transitions.fit(view)
+        found = self.transitions.beside(view)
         cells, home_M = found.weights.tocoo(), homes(view.interactions)[found.items]
         same = home_M[cells.row] == home_M[cells.col]
         inside = sp.csr_matrix((cells.data[same], (cells.row[same], cells.col[same])), shape=cells.shape)

@@ -12,10 +12,9 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
 from landbridge.config.schema import Config
-from landbridge.errors import TrackingError
 from landbridge.step import Night
-from landbridge.tracking.registry import addressed
-from landbridge.tracking.server import asked, client_of, experiment_of
+from landbridge.tracking.registry import addressed, registered
+from landbridge.tracking.server import client_of, experiment_of
 
 REVISION = "landbridge.revision"
 """The tag that names the vectors of `item_vectors` which the version made."""
@@ -36,16 +35,7 @@ def register_encoder(night: Night, folder: Path, tags: Mapping[str, str]) -> str
     TrackingError
         If the registry cannot be used and the configuration requires it.
     """
-    if not night.run_id:
-        night.say("the tuned encoder is not registered: there is no tracking tonight")
-        return ""
-    try:
-        return asked(night.config, lambda: _register(night, folder, dict(tags)))
-    except TrackingError as error:
-        if night.config.tracking.required:
-            raise
-        night.say(f"the tuned encoder is not registered: {error}")
-        return ""
+    return registered(night, "the tuned encoder", lambda: _register(night, folder, dict(tags)))
 
 
 def _register(night: Night, folder: Path, tags: dict[str, str]) -> str:

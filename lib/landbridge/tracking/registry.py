@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,15 +45,26 @@ def register(night: Night, bundle: Path) -> str:
     TrackingError
         If the registry cannot be used and the configuration requires it.
     """
+    return registered(night, "the bundle", lambda: _register(night, bundle))
+
+
+def registered(night: Night, what: str, register: Callable[[], str]) -> str:
+    """Return the version that `register` gives; where it cannot be had and need not be, say so and return nothing.
+
+    Raises
+    ------
+    TrackingError
+        If the registry cannot be used and the configuration requires it.
+    """
     if not night.run_id:
-        night.say("the bundle is not registered: there is no tracking tonight")
+        night.say(f"{what} is not registered: there is no tracking tonight")
         return ""
     try:
-        return asked(night.config, lambda: _register(night, bundle))
+        return asked(night.config, register)
     except TrackingError as error:
         if night.config.tracking.required:
             raise
-        night.say(f"the bundle is not registered: {error}")
+        night.say(f"{what} is not registered: {error}")
         return ""
 
 
