@@ -149,7 +149,12 @@ def _examples(
         by_user[event["user_id"]].append(event)
     end = dt.datetime.combine(ds + dt.timedelta(days=1), dt.time(), UTC)
     examples = [
-        {**event, "had": event["outcome"] > 0, **_as_of(config, by_user[event["user_id"]], event["ts"])}
+        {
+            **event,
+            "had": event["outcome"] > 0,
+            "part": part_of(event["item_id"]),
+            **_as_of(config, by_user[event["user_id"]], event["ts"]),
+        }
         for event in events
     ]
     states = [
@@ -164,6 +169,11 @@ def _examples(
         for user, rows in by_user.items()
     ]
     return examples, states
+
+
+def part_of(item_id: str) -> str:
+    """The part of an event, where the configuration declares parts: three of five items are learned from."""
+    return ("test", "validation", "train", "train", "train")[int(item_id[1:]) % 5]
 
 
 def _as_of(config: Config, rows: list[dict[str, Any]], ts: dt.datetime) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Reader(Kit):
         super().__init__(root, lake, ds)
         self.said = []
         self.night = night_on(config, ds, self.said)
-        save_vectors(self.night)
+        save_vectors(self.config, self.night.lake, self.night.models, self.night.say)
         self.stored = stored_of(config, self.night.models)
 
     def learned(self):
@@ -159,7 +159,7 @@ def test_the_revision_names_every_modality_and_texts_alone_keep_theirs(reader):
 def test_without_images_the_networks_are_those_of_texts_and_it_is_said(reader, tmp_path):
     other = tiny_config(reader.root, *READING, "modalities.image.width=7", f"work={tmp_path}")
     night = night_on(other, reader.until, lines := [])
-    save_vectors(night)
+    save_vectors(night.config, night.lake, night.models, night.say)
     assert lines == ["  no item has a vector of image, so the networks are fitted without it"]
     stored = stored_of(other, night.models)
     assert list(stored) == ["text"]

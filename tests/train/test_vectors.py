@@ -213,7 +213,7 @@ def test_ranks_agree_on_what_was_met_and_sum_to_the_gradient_of_one(topics):
 def test_without_vectors_the_networks_are_those_of_tonight_and_it_is_said(topics, tmp_path):
     night = night_on(topics.config, topics.until, lines := [])
     told(topics.lake, "of which there are none")
-    save_vectors(night)
+    save_vectors(night.config, night.lake, night.models, night.say)
     told(topics.lake, "first")
     assert lines == ["  no text is encoded, so the networks are fitted without vectors of items"]
     assert VectorFile.open(night.models / FOLDER) is None
@@ -228,7 +228,7 @@ def test_without_vectors_the_networks_are_those_of_tonight_and_it_is_said(topics
 
 def test_vectors_of_another_encoder_begin_anew(topics, tmp_path):
     night = night_on(topics.config, topics.until)
-    save_vectors(night)
+    save_vectors(night.config, night.lake, night.models, night.say)
     assert revision(stored_of(night.config, night.models)) == "first"
     meta = {"recipe": recipe(topics.config), "until": "2010-12-01", "examples": 9, "continued": False}
     for vectors, continued in (("first", True), ("another", False), (None, False)):

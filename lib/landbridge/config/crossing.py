@@ -55,14 +55,15 @@ class Crossings(Node):
 
 
 def check_strategies(strategies: Sequence[str], pointwise: bool, parts: bool) -> None:
-    """Refuse strategies where no network is fitted by them: they learn the events of lists day by day."""
+    """Refuse strategies where a night fits no network by them: they learn the events of lists day by day."""
     if list(strategies) == ["fine_tune"] or not (pointwise or parts):
         return
     why = "asks about rows (pointwise)" if pointwise else "declares parts (split.part)"
-    instead = "; pointwise.contenders.networks.strategies names those of its rankers" if pointwise else ""
+    rows = "pointwise.contenders.networks.strategies names those of its rankers"
+    instead = rows if pointwise else "a study fits each that --contenders names"
     raise ValueError(
         f"transfer.strategies [{', '.join(strategies)}] are of networks that learn lists day by day, and this set "
-        f"{why}: leave transfer.strategies out{instead}"
+        f"{why}: leave transfer.strategies out; {instead}"
     )
 
 

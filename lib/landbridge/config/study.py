@@ -65,7 +65,12 @@ class Study(Node):
     ds: dt.date | None = Field(None, description="The day whose tables are studied; the first day when left out.")
     seeds: list[int] = Field(default_factory=lambda: [0, 1, 2, 3, 4], min_length=1)
     control: str | None = Field(None, description="What the others are compared with; the first when left out.")
-    contenders: list[str] | None = Field(None, description="Those studied; all when left out.")
+    controls: list[str] = Field(
+        default_factory=list, description="Further ones that the others are compared with, as joint: a table each."
+    )
+    contenders: list[str] | None = Field(
+        None, description="Those studied; when left out all but the networks of lists, which are studied where named."
+    )
     validation: bool = Field(True, description="Whether the measure on validation rows is computed beside the test's.")
     published: list[str] = Field(
         default_factory=list,

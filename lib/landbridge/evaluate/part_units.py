@@ -13,8 +13,7 @@ that scenario to learning; the questions stay the same.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -47,6 +46,8 @@ class PartUnits:
     catalogue: Catalogue
     truth: sp.csr_matrix
     """Ones at what is to be found, float32 [B, items]."""
+    lost: pa.StringArray = field(default_factory=lambda: pa.array([], pa.string()))
+    """The ids of all users who lost the scenario to learning, for the sake of these questions."""
 
     def __len__(self) -> int:
         """The number of units B."""
@@ -116,7 +117,7 @@ def cold_users(
     )
     states = _without(assembler.states(rows, given.scenario), truth.shape[1])
     found = truth.getnnz(axis=1) > 0
-    units = PartUnits(given.scenario, states.take(np.flatnonzero(found)), catalogue, truth[found])
+    units = PartUnits(given.scenario, states.take(np.flatnonzero(found)), catalogue, truth[found], user_ids)
     return units, log.where(~(own & chosen[log.user]))
 
 
@@ -161,21 +162,5 @@ def _ranked(fitted: Fitted, units: PartUnits, rows: NDArray[np.intp]) -> Ranks:
 
 def _without(states: States, items: int) -> States:
     """Return the states without the events of the scenario that is asked about, and nothing had."""
-    other = replace(states, scenario_BL=np.where(states.scenario_BL == states.scenario, 0, states.scenario_BL))
-    kept_BL = (other.scenario_BL > 0) & (other.item_BL > 0)
-    order_BL = np.argsort(kept_BL, axis=1, kind="stable")
-
-    def aligned(values_BL: NDArray[Any]) -> NDArray[Any]:
-        return np.take_along_axis(np.where(kept_BL, values_BL, 0).astype(values_BL.dtype), order_BL, axis=1)
-
-    return replace(
-        other,
-        item_BL=aligned(other.item_BL),
-        scenario_BL=aligned(other.scenario_BL),
-        type_BL=aligned(other.type_BL),
-        outcome_BL=aligned(other.outcome_BL),
-        age_BL=aligned(other.age_BL),
-        length_B=kept_BL.sum(axis=1, dtype=np.int32),
-        user_BF=np.zeros_like(states.user_BF),
-        had=no_had(len(states), items),
-    )
+    other = states.keeping((states.scenario_BL != states.scenario) & (states.item_BL > 0) & (states.scenario_BL > 0))
+    return replace(other, user_BF=np.zeros_like(states.user_BF), had=no_had(len(states), items))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from landbridge.feed.assemble import Assembler
 from landbridge.feed.hashing import chained, hash_strings
 from landbridge.feed.histories import rows_of
 from landbridge.feed.interactions import microseconds
+from landbridge.feed.kept import Kept
 from landbridge.lake.lake import Lake
 
 SHARDS = 8
@@ -39,6 +40,7 @@ def materialise(
     until: dt.date,
     owned: Sequence[int],
     scenarios: Sequence[str] | None = None,
+    kept: Kept | None = None,
 ) -> Arrays:
     """Return the examples of days (since, until] whose histories fall into the owned virtual shards.
 
@@ -51,16 +53,20 @@ def materialise(
         h.item_BL ... h.user_BF: see `States`, shape [H, ...]; h.shard, h.scenario, h.day, h.ts, h.user (row of users),
         h.start and h.count (its examples). e.history, e.item, e.outcome, e.had, e.new, e.hash, e.feature [N, G]
         (scaled). pair.key (user * items + item, ascending) and pair.ts: when a user first had an item, in whatever
-        scenario, up to `until`. tally [T, 4]: scenario, day, shard and the number of examples, of all shards.
+        scenario, up to `until`. tally [T, 4]: scenario, day, shard and the number of examples, of all shards. Where
+        not all may be learned from (`kept`), taken [T, 3] too: scenario, item and the number of its examples.
     """
     where = None if scenarios is None else pc.field("scenario").isin(list(scenarios))
     scan = partial(lake.scan, since=since, until=until, where=where)
-    histories = _histories(scan, assembler, owned)
-    examples, tally = _examples(scan, assembler, owned)
-    return _indexed(histories, examples, assembler, lake, until) | {"tally": tally}
+    examples, told = _examples(scan, assembler, owned, where, kept)
+    histories = _histories(scan, assembler, owned, kept)
+    if kept is not None:  # a history whose examples are all gone is nobody's
+        asked_H = np.isin(histories["h.key"], examples["e.key"])
+        histories = {name: values[asked_H] for name, values in histories.items()}
+    return _indexed(histories, examples, assembler, lake, until, kept) | told
 
 
-def _histories(scan: Scan, assembler: Assembler, owned: Sequence[int]) -> Arrays:
+def _histories(scan: Scan, assembler: Assembler, owned: Sequence[int], kept: Kept | None) -> Arrays:
     """Return the owned histories, ordered by (shard, scenario, hash)."""
     parts = [_no_histories(assembler)]
     columns = [*_ASKED, "history", *assembler.user_names]
@@ -69,6 +75,9 @@ def _histories(scan: Scan, assembler: Assembler, owned: Sequence[int]) -> Arrays
         if len(mine):
             wide = pa.Table.from_batches([batch.select(["history", *assembler.user_names]).take(pa.array(mine))])
             states = assembler.states(wide, "", ts=keys["ts"][mine], asked=keys["scenario"][mine])
+            if kept is not None and kept.scenario:
+                lost_in = assembler.vocabulary.id("scenario", kept.scenario)
+                states = kept.masked(states, batch["user_id"].take(pa.array(mine)), lost_in)
             told = {f"h.{name}": getattr(states, name) for name in HISTORY}
             parts.append(told | {f"h.{name}": values[mine] for name, values in keys.items()})
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -76,25 +85,44 @@ def _histories(scan: Scan, assembler: Assembler, owned: Sequence[int]) -> Arrays
     return {name: values[order] for name, values in whole.items()}
 
 
-def _examples(scan: Scan, assembler: Assembler, owned: Sequence[int]) -> tuple[Arrays, NDArray[np.int64]]:
-    """Return the examples of the owned histories, in the order in which they were read, and the tally of all."""
-    parts, tallies = [_no_examples()], [np.empty((0, 4), np.int64)]
-    for batch in scan("examples", columns=[*_ASKED, *_TOLD]):
+def _examples(
+    scan: Scan, assembler: Assembler, owned: Sequence[int], where: pc.Expression | None, kept: Kept | None
+) -> tuple[Arrays, Arrays]:
+    """Return the examples of the owned histories, in the order in which they were read, and the tallies of all."""
+    parts, tallies, taken = [_no_examples()], [np.empty((0, 4), np.int64)], [np.empty((0, 3), np.int64)]
+    for batch in _that_stay(scan, where, kept):
         keys, mine = _owned(batch, assembler, owned)
-        told = [keys[name].astype(np.int64) for name in ("scenario", "day", "shard")]
-        tallies.append(_counted(np.stack([*told, np.ones_like(keys["ts"])], axis=1)))
+        item = assembler.vocabulary.encode("item_id", batch["item_id"])
+        told = {name: keys[name].astype(np.int64) for name in ("scenario", "day", "shard")} | {
+            "item": item.astype(np.int64),
+            "one": np.ones_like(keys["ts"]),
+        }
+        tallies.append(_counted(np.stack([told[name] for name in ("scenario", "day", "shard", "one")], axis=1)))
+        if kept is not None:
+            taken.append(_counted(np.stack([told[name] for name in ("scenario", "item", "one")], axis=1)))
         own = batch.select(_TOLD).take(pa.array(mine))
         parts.append(
             {
                 "e.key": keys["key"][mine],
-                "e.item": assembler.vocabulary.encode("item_id", own["item_id"]),
+                "e.item": item[mine],
                 "e.outcome": own["outcome"].to_numpy().astype(np.float32),
                 "e.had": own["had"].to_numpy(zero_copy_only=False),
                 "e.hash": hash_strings(own["example_id"]),
             }
         )
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return whole, _counted(np.concatenate(tallies))
+    counted = {"tally": _counted(np.concatenate(tallies))}
+    return whole, counted if kept is None else counted | {"taken": _counted(np.concatenate(taken))}
+
+
+def _that_stay(scan: Scan, where: pc.Expression | None, kept: Kept | None) -> Iterator[pa.RecordBatch]:
+    """Yield the examples that may be learned from."""
+    columns = [*_ASKED, *_TOLD]
+    if kept is None:
+        yield from scan("examples", columns=columns)
+        return
+    for batch in scan("examples", columns=columns, where=kept.where if where is None else where & kept.where):
+        yield batch.filter(pa.array(kept.stays(batch["user_id"], batch["scenario"])))
 
 
 def _owned(batch: pa.RecordBatch, assembler: Assembler, owned: Sequence[int]) -> tuple[Arrays, NDArray[np.intp]]:
@@ -117,7 +145,9 @@ def _keys(batch: pa.RecordBatch, assembler: Assembler) -> Arrays:
     }
 
 
-def _indexed(histories: Arrays, examples: Arrays, assembler: Assembler, lake: Lake, until: dt.date) -> Arrays:
+def _indexed(
+    histories: Arrays, examples: Arrays, assembler: Assembler, lake: Lake, until: dt.date, kept: Kept | None
+) -> Arrays:
     """Point every example to its history, order the examples by it, and add what needs the whole."""
     out, key = dict(histories), histories["h.key"]
     history = rows_of(key, examples.pop("e.key"))
@@ -130,7 +160,7 @@ def _indexed(histories: Arrays, examples: Arrays, assembler: Assembler, lake: La
     out["h.user"] = users[1].reshape(-1).astype(np.int32)
     del out["h.key"]
     items = assembler.vocabulary.size("item_id")
-    out["pair.key"], out["pair.ts"] = _pairs(lake, assembler, until, users[0], items)
+    out["pair.key"], out["pair.ts"] = _pairs(lake, assembler, until, users[0], items, kept)
     pointer = out["e.history"]
     out["e.feature"] = assembler.item_features(out["e.item"], out["h.scenario"][pointer], out["h.day"][pointer])
     asked = out["h.user"][pointer].astype(np.int64) * items + out["e.item"]
@@ -150,11 +180,14 @@ def had_by(
 
 
 def _pairs(
-    lake: Lake, assembler: Assembler, until: dt.date, users: NDArray[np.uint64], items: int
+    lake: Lake, assembler: Assembler, until: dt.date, users: NDArray[np.uint64], items: int, kept: Kept | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the pairs (user * items + item, ascending) that these users had by the end of `until`, and since when."""
     keys, moments = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for batch in lake.scan("examples", until=until, columns=["user_id", "item_id", "ts"], where=pc.field("had")):
+    where = pc.field("had") if kept is None else pc.field("had") & kept.where
+    for read in lake.scan("examples", until=until, columns=["user_id", "item_id", "ts", "scenario"], where=where):
+        there = None if kept is None else pa.array(kept.stays(read["user_id"], read["scenario"]))
+        batch = read if there is None else read.filter(there)
         if batch.num_rows == 0 or len(users) == 0:
             continue
         user = hash_strings(batch["user_id"])
@@ -170,8 +203,8 @@ def _pairs(
 
 def _counted(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Sum the last column over equal others."""
-    keys, inverse = np.unique(rows[:, :3], axis=0, return_inverse=True)
-    total = np.bincount(inverse.reshape(-1), weights=rows[:, 3], minlength=len(keys))
+    keys, inverse = np.unique(rows[:, :-1], axis=0, return_inverse=True)
+    total = np.bincount(inverse.reshape(-1), weights=rows[:, -1], minlength=len(keys))
     return np.concatenate([keys, total[:, None].astype(np.int64)], axis=1)
 
 

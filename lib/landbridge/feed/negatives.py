@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,7 +39,11 @@ class Distribution:
             raise DataError(
                 "negatives need the daily statistics, and a frozen assembler has none; give the night's assembler"
             )
-        ids, counts = items.counts(scenario, until + dt.timedelta(days=1))
+        return cls.of(*items.counts(scenario, until + dt.timedelta(days=1)), settings)
+
+    @classmethod
+    def of(cls, ids: NDArray[np.int32], counts: NDArray[np.integer[Any]], settings: Negatives) -> Self:
+        """Return the distribution over items (ids, ascending) with so many events each."""
         weight = counts.astype(np.float64) ** settings.power
         probability = (
             (1.0 - settings.uniform) * weight / weight.sum() + settings.uniform / len(ids) if len(ids) else weight

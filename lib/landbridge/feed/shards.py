@@ -20,6 +20,7 @@ from landbridge.config.schema import Config
 from landbridge.errors import ConfigError, DataError, LakeError
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import days_since_epoch
+from landbridge.feed.kept import Kept
 from landbridge.feed.materialise import SHARDS, materialise
 from landbridge.lake.lake import Lake
 
@@ -57,6 +58,7 @@ class Store:
         rank: int = 0,
         world: int = 1,
         scenarios: Sequence[str] | None = None,
+        kept: Kept | None = None,
     ) -> Self:
         """Return the store of days (since, until], read from the lake in one pass where the cache lacks it.
 
@@ -64,6 +66,8 @@ class Store:
         ----------
         scenarios
             Which ones; all of them when left out.
+        kept
+            Which of their rows may be learned from; all of them when left out.
         """
         owned, chosen = owned_shards(rank, world), None if scenarios is None else tuple(sorted(scenarios))
         key = {
@@ -76,11 +80,12 @@ class Store:
             "scenarios": chosen,
             "owned": owned,
             "assembler": assembler.digest,
+            **({} if kept is None else {"kept": kept.identity}),
         }
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
         folder = cache_folder(lake.config) / name
         if not folder.exists():
-            _write(folder, materialise(lake, assembler, since, until, owned, chosen))
+            _write(folder, materialise(lake, assembler, since, until, owned, chosen, kept))
         os.utime(folder)
         arrays = {file.stem: _mapped(file) for file in sorted(folder.glob("*.npy"))}
         return cls(folder, assembler, rank, world, since, until, chosen, arrays)
@@ -137,6 +142,12 @@ class Shards:
     def total(self) -> int:
         """The number of examples over all ranks."""
         return sum(self.counts)
+
+    def taken(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return item ids, ascending, and how many examples each has over all ranks; of a store of kept rows."""
+        taken = self.store.arrays["taken"]
+        rows = taken[(taken[:, 0] == self.scenario) & (taken[:, 1] > 0)]
+        return rows[:, 1].astype(np.int32), rows[:, 2]
 
     def items(self, own_only: bool) -> NDArray[np.bool_]:
         """Return whether each item id is in an owned example or in its history (of the scenario alone), shape I."""

@@ -75,13 +75,15 @@ class States:
         flatter what crosses.
         """
         own_BL = (self.scenario_BL == self.scenario) & (self.item_BL > 0)
-        if np.array_equal(own_BL, self.item_BL > 0):
-            return self
-        order_BL = np.argsort(own_BL, axis=1, kind="stable")
+        return self if np.array_equal(own_BL, self.item_BL > 0) else self.keeping(own_BL)
+
+    def keeping(self, kept_BL: NDArray[np.bool_]) -> Self:
+        """Return the states with the events of a mask alone, right-aligned again."""
+        order_BL = np.argsort(kept_BL, axis=1, kind="stable")
 
         def aligned(values_BL: NDArray[Any]) -> NDArray[Any]:
             return np.take_along_axis(
-                np.where(own_BL, values_BL, 0).astype(values_BL.dtype, copy=False), order_BL, axis=1
+                np.where(kept_BL, values_BL, 0).astype(values_BL.dtype, copy=False), order_BL, axis=1
             )
 
         return replace(
@@ -91,7 +93,7 @@ class States:
             type_BL=aligned(self.type_BL),
             outcome_BL=aligned(self.outcome_BL),
             age_BL=aligned(self.age_BL),
-            length_B=own_BL.sum(axis=1, dtype=np.int32),
+            length_B=kept_BL.sum(axis=1, dtype=np.int32),
         )
 
 

@@ -28,9 +28,11 @@ from landbridge.evaluate.metrics import at
 from landbridge.evaluate.part_units import PartUnits, cold_users, next_items, ranked, with_share
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
+from landbridge.feed.kept import Kept
 from landbridge.feed.vectors import Vectors, VectorsByKnowledge, tuned_note
 from landbridge.feed.words import Words, attributes_of, words_of
 from landbridge.lake.lake import Lake
+from landbridge.study.networks import Lesson
 from landbridge.study.places import mean_of, places_of, value_of
 from landbridge.study.protocol import Measured, Scored, Trial
 from landbridge.study.rankings import Fits, Learned, Rankings, every_row
@@ -40,6 +42,7 @@ COLD_ITEMS = "cold items"
 KNOWN_ITEMS = "known items"
 _ENDINGS = {COLD: ", cold users", COLD_ITEMS: ", cold items", KNOWN_ITEMS: ", known items"}
 _BEFORE = {"validation": ("train",), "test": ("train", "validation")}
+_PARTS = ("train", "validation", "test")
 _KNOWN = 2
 """The remainder of the items that are judged beside the cold ones, and learned of."""
 Metric = Literal["ndcg", "recall", "hit_rate"]
@@ -114,13 +117,15 @@ class PartStudy(Rankings):
         study = {name: tree["study"][name] for name in ("cold", "cold_items", "shares", "validation")}
         code = {
             name: value
-            for module in (type(self.contenders[trial.contender]).__module__, __name__)
+            for module in (self.module_of(trial.contender), __name__)
             for name, value in code_of(module).items()
             if name.split(".")[1:2] not in ([], ["config"], ["errors"], ["lake"], ["tracking"])
         }
         return {
             "rows": _hash([self.lake.digest(name, until=self.ds) for name in self._read_tables]),
-            "configuration": _hash([*(tree[name] for name in _SECTIONS), study, self.judge]),
+            "configuration": _hash(
+                [*(tree[name] for name in _SECTIONS), study, self.judge, *self.networks.sections_of(trial.contender)]
+            ),
             "code": _hash(code),
             **tuned_note(self.lake),
         }
@@ -134,8 +139,19 @@ class PartStudy(Rankings):
             self._cases[key] = tuple(self._made(part, judge))
         return self._cases[key]
 
+    def lesson(self, part: str) -> Lesson | str:
+        """Return the rows of the parts before; of cold users without what they lost."""
+        if part not in (*_BEFORE, COLD):
+            return f"networks are not fitted where {part} is judged: it takes a fit of its own"
+        case = self.cases(part, self.judge)[0]
+        parts = _BEFORE[self.judge] if part in _BEFORE else _PARTS
+        kept = Kept(parts) if part in _BEFORE else Kept(parts, case.units.scenario, case.units.lost)
+        return Lesson(part, self.ds, self.ds, case.learn, kept)
+
     def run(self, trial: Trial) -> Scored:
         """Fit the contender for every case, once where it is pooled, and rank what was to be found."""
+        if trial.contender not in self.contenders:
+            return super().run(trial)
         contender, reached = self.contenders[trial.contender], float("nan")
         scored = self.scored(contender, trial.part, every_row)
         if self.judge == "test" == trial.part and self.config.study.validation:

@@ -52,30 +52,45 @@ def _panel(axis: Axes, rows: Sequence[Row]) -> None:
     axis.set_title(f"{name_of(rows[0].scenario)}: {rows[0].rows} rows, {rows[0].users} users", fontsize=8)
 
 
+def plot_map(rows: Sequence[Row], file: Path) -> Path:
+    """Draw what every contender (line) has over the control in every scenario (column); a star where p < 0.01."""
+    shown = [row for row in rows if row.contender != row.control]
+    title = f"gain in {rows[0].measure} over {rows[0].control}; * p < 0.01"
+    return _gains(shown, list(dict.fromkeys(row.contender for row in shown)), title, ("scenario", "contender"), file)
+
+
 def plot_matrix(rows: Sequence[Row], contender: str, file: Path) -> Path:
     """Draw the gain of every source (line) for every target (column); a star where p < 0.01."""
     shown = [row for row in rows if row.scenario != ALL and row.contender != row.control]
     # Sources in the order of targets, so that the empty cells make the diagonal; all of them together come last.
     targets = list(dict.fromkeys(row.scenario for row in shown))
     sources = sorted({row.contender for row in shown}, key=lambda name: (name not in targets, name))
-    gain_ST = np.full((len(sources), len(targets)), np.nan)
-    for row in shown:
-        gain_ST[sources.index(row.contender), targets.index(row.scenario)] = row.difference
-    bound = float(np.nanmax(np.abs(gain_ST), initial=1e-6))
-    size = (1.2 * len(targets) + 3.5, 0.6 * len(sources) + 2)
+    title = f"{contender}: gain in {rows[0].measure} over the target alone; * p < 0.01"
+    return _gains(shown, sources, title, ("target", "source"), file)
+
+
+def _gains(rows: Sequence[Row], lines: Sequence[str], title: str, names: tuple[str, str], file: Path) -> Path:
+    """Draw the differences of rows as a picture of lines by scenarios."""
+    columns = list(dict.fromkeys(row.scenario for row in rows))
+    gain_LC = np.full((len(lines), len(columns)), np.nan)
+    for row in rows:
+        gain_LC[lines.index(row.contender), columns.index(row.scenario)] = row.difference
+    known = gain_LC[~np.isnan(gain_LC)]
+    bound = float(np.abs(known).max(initial=1e-6))
+    size = (1.2 * len(columns) + 3.5, 0.6 * len(lines) + 2)
     figure, axis = plt.subplots(figsize=size, layout="constrained")
-    image = axis.imshow(gain_ST, cmap="RdBu", vmin=-bound, vmax=bound, aspect="auto")
-    for row in shown:
+    image = axis.imshow(gain_LC, cmap="RdBu", vmin=-bound, vmax=bound, aspect="auto")
+    for row in rows:
         if not np.isnan(row.difference):
-            place = (targets.index(row.scenario), sources.index(row.contender))
+            place = (columns.index(row.scenario), lines.index(row.contender))
             text = f"{row.difference:+.4f}{'*' if row.p < _SURE else ''}"
             colour = "white" if abs(row.difference) > 0.6 * bound else "black"
             axis.text(*place, text, ha="center", va="center", fontsize=7, color=colour)
-    axis.set_xticks(range(len(targets)), targets, rotation=30, ha="right", fontsize=8)
-    axis.set_yticks(range(len(sources)), sources, fontsize=8)
-    axis.set_xlabel("target")
-    axis.set_ylabel("source")
-    axis.set_title(f"{contender}: gain in {rows[0].measure} over the target alone; * p < 0.01", fontsize=9)
+    axis.set_xticks(range(len(columns)), [name_of(name) for name in columns], rotation=30, ha="right", fontsize=8)
+    axis.set_yticks(range(len(lines)), lines, fontsize=8)
+    axis.set_xlabel(names[0])
+    axis.set_ylabel(names[1])
+    axis.set_title(title, fontsize=9)
     figure.colorbar(image)
     return _saved(figure, file)
 

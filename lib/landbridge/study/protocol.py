@@ -82,11 +82,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class Entry:
-    """A contender of a study: whether it learns from other scenarios, and whether seeds change it."""
+    """A contender of a study: whether it learns from other scenarios, and whether seeds change it.
+
+    `by_name`: it is studied only where it is named, because it takes long.
+    """
 
     name: str
     crosses: bool
     seeded: bool
+    by_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,9 @@ class Protocol(ABC):
     @abstractmethod
     def fingerprint(self, trial: Trial) -> Mapping[str, str]:
         """Return all that the trial's scores depend on, name to hash: data, configuration, code."""
+
+    def expect(self, trials: Sequence[Trial]) -> None:
+        """Note all trials that are about to be run, for who fits several together."""
 
     @abstractmethod
     def run(self, trial: Trial) -> Scored:

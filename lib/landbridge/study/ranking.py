@@ -40,6 +40,7 @@ from landbridge.feed.vectors import VectorsByKnowledge, tuned_note
 from landbridge.feed.vocabulary import Vocabulary
 from landbridge.feed.words import Words, attributes_of, words_of
 from landbridge.lake.lake import Lake
+from landbridge.study.networks import Lesson
 from landbridge.study.places import discounted, mean_of, places_of, value_of
 from landbridge.study.protocol import ALL, Measured, Metric, Scored, Trial
 from landbridge.study.rankings import Fits, Learned, Rankings, every_row
@@ -100,9 +101,9 @@ class RankingStudy(Rankings):
         tree, window = self.config.model_dump(mode="json"), self._window(trial.part)
         code = {
             name: value
-            for module in (type(self.contenders[trial.contender]).__module__, __name__)
+            for module in (self.module_of(trial.contender), __name__)
             for name, value in code_of(module).items()
-            if name.startswith(("landbridge.contenders", "landbridge.feed", "landbridge.study.ranking"))
+            if name.startswith((*self.rooms_of(trial.contender), "landbridge.study.ranking"))
         }
         sections = [
             tree["contenders"],
@@ -111,6 +112,7 @@ class RankingStudy(Rankings):
             tree["evaluate"]["users"],
             tree["study"]["days"],
             tree["seed"],
+            *self.networks.sections_of(trial.contender),
         ]
         return {
             "rows": self.lake.digest("examples", until=window.until),
@@ -133,6 +135,11 @@ class RankingStudy(Rankings):
         same = (config.features, config.study) == (self.config.features, self.config.study)
         kept = self._material if same and self.judge == "validation" else {}
         return replace(self, config=config, judge="validation", _material=kept)
+
+    def lesson(self, part: str) -> Lesson:
+        """Return the days before a window."""
+        window = self._window(part)
+        return Lesson(part, window.since, window.until, self._prepared(part).before)
 
     def scored(self, contender: Contender, part: str, learned: Learned) -> Scored:
         """Fit a contender for every scenario, on the rows that may be learned from for it, and rank what was taken."""

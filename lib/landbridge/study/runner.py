@@ -29,9 +29,8 @@ def chosen(protocol: Protocol, wanted: Sequence[str] | None) -> list[Entry]:
     """
     known = {entry.name: entry for entry in protocol.entries()}
     study = protocol.config.study
-    names = list(wanted or study.contenders or known)
-    if study.control is not None and study.control not in names:
-        names.insert(0, study.control)
+    names = list(wanted or study.contenders or [name for name, entry in known.items() if not entry.by_name])
+    names = [*([] if study.control is None else [study.control]), *names, *study.controls]
     missing = [name for name in names if name not in known]
     if missing:
         raise ConfigError(f"there is no contender {', '.join(missing)} to study; contenders: {', '.join(known)}")
@@ -57,6 +56,7 @@ def run_trials(
     A trial is done if its file carries the same fingerprint, so a study that was killed resumes where it stopped.
     """
     found: dict[Trial, Facts] = {}
+    protocol.expect([trial for trial in trials if not store.done(trial, protocol.fingerprint(trial))])
     for number, trial in enumerate(trials, 1):
         fingerprint, head = protocol.fingerprint(trial), f"[{number}/{len(trials)}] {trial}"
         kept = store.facts(trial)

@@ -14,7 +14,7 @@ from landbridge.errors import ConfigError
 from landbridge.feed.vectors import Texts
 from landbridge.lake.lake import Lake
 from landbridge.study.parts import open_parts
-from landbridge.study.plot import plot_matrix, plot_table
+from landbridge.study.plot import plot_map, plot_matrix, plot_table
 from landbridge.study.pointwise import Examples, PointStudy
 from landbridge.study.protocol import Protocol
 from landbridge.study.published import with_published
@@ -22,7 +22,7 @@ from landbridge.study.runner import chosen, run_trials, trials_of
 from landbridge.study.screen import lines_of
 from landbridge.study.smaller import lines_of_smaller
 from landbridge.study.store import Store
-from landbridge.study.table import Row, table_of, write_table
+from landbridge.study.table import Row, table_of, tables_of, write_table
 from landbridge.tracking.run import Tracker
 
 Say = Callable[[str], None]
@@ -78,13 +78,19 @@ def study(protocol: Protocol, wanted: Sequence[str] | None, seeds: Sequence[int]
     with tracked(protocol.config, "study", say) as tracker:
         facts = run_trials(protocol, trials_of(protocol, entries, seeds), store, say, tracker)
         entries, facts = with_published(protocol, entries, facts, seeds[0], store, say)
-        rows = table_of(protocol, entries, facts, store)
-        _shown(rows, f"{protocol.config.name}: seeds {', '.join(map(str, seeds))}", say)
+        controls = [entries[0].name, *protocol.config.study.controls]
+        tables = tables_of(protocol, entries, list(dict.fromkeys(controls)), facts, store)
+        rows, title = tables[entries[0].name], f"{protocol.config.name}: seeds {', '.join(map(str, seeds))}"
+        for table in tables.values():
+            _shown(table, title, say)
         for line in lines_of_smaller(facts):
             say(line)
         if rows:
             tracker.keep([write_table(rows, folder / "table.csv"), plot_table(rows, folder / "table.png")])
             say(f"The table is in {folder / 'table.csv'}, its picture beside it, all scores in {folder / 'scores'}")
+        if rows and len(entries) > 1:
+            tracker.keep([file for control, table in tables.items() for file in _mapped(table, control, folder)])
+            say(f"The map of gains over {', '.join(tables)} is in {folder}, as over_<control>.csv and .png")
     return rows
 
 
@@ -110,6 +116,11 @@ def matrix(protocol: Protocol, wanted: Sequence[str] | None, seeds: Sequence[int
             tracker.keep(files)
             say(f"The matrix is in {files[0]}, its picture beside it")
     return rows
+
+
+def _mapped(rows: Sequence[Row], control: str, folder: Path) -> list[Path]:
+    """Write the map of a control: what each contender has over it in each scenario."""
+    return [write_table(rows, folder / f"over_{control}.csv"), plot_map(rows, folder / f"over_{control}.png")]
 
 
 def _shown(rows: Sequence[Row], title: str, say: Say) -> None:

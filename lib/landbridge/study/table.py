@@ -66,15 +66,24 @@ def table_of(protocol: Protocol, entries: Sequence[Entry], facts: Mapping[Trial,
 
     The first of `entries` is the control.
     """
+    return tables_of(protocol, entries, [entries[0].name], facts, store)[entries[0].name]
+
+
+def tables_of(
+    protocol: Protocol, entries: Sequence[Entry], controls: Sequence[str], facts: Mapping[Trial, Facts], store: Store
+) -> dict[str, list[Row]]:
+    """Return the table over each control, by its name; all scores are read once."""
     by_name = {entry.name: _reached(protocol, entry.name, facts, store) for entry in entries}
-    control = entries[0].name
     scenarios = sorted({scenario for reached in by_name.values() for scenario in reached}, key=lambda s: (s != ALL, s))
-    return [
-        _row(protocol.measure, scenario, entry, control, by_name, facts)
-        for scenario in scenarios
-        for entry in entries
-        if scenario in by_name[entry.name]
-    ]
+    return {
+        control: [
+            _row(protocol.measure, scenario, entry, control, by_name, facts)
+            for scenario in scenarios
+            for entry in entries
+            if scenario in by_name[entry.name]
+        ]
+        for control in controls
+    }
 
 
 def write_table(rows: Sequence[Row], file: Path) -> Path:

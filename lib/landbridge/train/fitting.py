@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from landbridge.config.days import FITS, Fit
+from landbridge.config.days import Fit
 from landbridge.contenders.base import ALL
 from landbridge.contenders.folder import load_fitted, save_fitted, scope_folder
 from landbridge.contenders.network import NetworkFitted
@@ -63,7 +63,7 @@ class Chain:
     def run(self) -> None:
         """Fit what is not done yet, in order, and save each."""
         networks: Networks | None = None
-        for fit in FITS:
+        for fit in self.bench.job.fits:
             if fit in self.unit.done:
                 networks = load_networks(self.bench.job.fit_folder(fit, self.unit))
                 continue
@@ -85,8 +85,9 @@ class Chain:
 
     def _stage(self, fit: Fit, networks: Networks | None) -> Stage:
         job, days, warm = self.bench.job, self.bench.job.days, self.unit.warm
+        nothing = days.first - dt.timedelta(days=1)
         before: dict[Fit, dt.date] = {
-            "A": days.first - dt.timedelta(days=1),
+            "A": nothing,
             "B": days.train_until,
             "C": days.validation_until,
         }
@@ -96,7 +97,7 @@ class Chain:
             earlier = load_networks(Path(warm.folder)).copy(self.bench.sizes(), job.config.seed)
             return Stage(fit, dt.date.fromisoformat(warm.until), days.until(fit), self._renewed(earlier, fit), True)
         started = self.strategy.start(self._source(fit), self.bench.sizes(), job.config.seed, self._crossing)
-        return Stage(fit, before[fit], days.until(fit), started, False)
+        return Stage(fit, nothing, days.until(fit), started, False)
 
     def _renewed(self, networks: Networks, fit: Fit) -> Networks:
         seed = self.bench.job.config.seed
@@ -169,14 +170,14 @@ class Chain:
         return self._of([self.bench.job.config.transfer.source] if self.strategy.beside else [], stage)
 
     def _of(self, names: list[str], stage: Stage) -> list[tuple[Shards, Distribution]]:
-        bench = self.bench
-        return [
-            (
-                self.store.shards(name, stage.since, stage.until),
-                Distribution.fit(bench.assembler.items, bench.job.config.negatives, self._scenario(name), stage.until),
-            )
-            for name in names
-        ]
+        found = [self.store.shards(name, stage.since, stage.until) for name in names]
+        return [(shards, self._drawn(shards, stage)) for shards in found]
+
+    def _drawn(self, shards: Shards, stage: Stage) -> Distribution:
+        settings = self.bench.job.config.negatives
+        if self.bench.job.kept is not None:
+            return Distribution.of(*shards.taken(), settings)
+        return Distribution.fit(self.bench.assembler.items, settings, shards.scenario, stage.until)
 
     def _knowing(self, stage: Stage) -> Stage:
         """Return the stage with what its networks read of associations, where they read any."""

@@ -12,14 +12,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
-from landbridge.config.days import Days, days_of
+from landbridge.config.days import FITS, Days, Fit, days_of
 from landbridge.config.schema import Config
 from landbridge.contenders.folder import fit_folder, scope_folder
+from landbridge.feed.kept import Kept
 from landbridge.lake.lake import Lake
 
 _CLOUD = ("AWS_", "AZURE_", "GOOGLE_")
 """Environment variables that reach an object store; they travel in the job file, which nobody else may read, not
 on a command line."""
+
+
+KEPT = "kept.parquet"
+"""What may be learned from, beside the job's file."""
 
 
 class Launched(Protocol):
@@ -94,6 +99,10 @@ class Job:
     recipe: str
     units: tuple[Unit, ...]
     parent: Mapping[str, Any] = field(default_factory=dict)
+    fits: tuple[Fit, ...] = FITS
+    """Those that are made, in order; the first knows nothing of an earlier one."""
+    kept: Kept | None = None
+    """What may be learned from where a study keeps rows from the networks."""
     worker: ClassVar[str] = "landbridge.train.worker"
 
     @property
@@ -110,6 +119,10 @@ class Job:
     def progress(self) -> Path:
         """The file of JSON lines that the processes append to and the launcher follows."""
         return self.models / f"progress-{self.step}.jsonl"
+
+    def opens(self, unit: Unit) -> bool:
+        """Whether a fit of the unit is still to be made."""
+        return len(unit.done) < len(self.fits)
 
     def fit_folder(self, fit: str, unit: Unit) -> Path:
         """Where a fit of a unit is saved."""
@@ -131,7 +144,11 @@ class Job:
             "recipe": self.recipe,
             "units": [asdict(unit) for unit in self.units],
             "parent": dict(self.parent),
+            "fits": list(self.fits),
+            "kept": None if self.kept is None else str((self.models / KEPT).resolve()),
         }
+        if self.kept is not None:
+            self.kept.write(self.models / KEPT)
         write_tree(tree, file)
 
     @classmethod
@@ -148,6 +165,8 @@ class Job:
             tree["recipe"],
             tuple(_unit(unit) for unit in tree["units"]),
             tree["parent"],
+            tuple(tree["fits"]),
+            None if tree["kept"] is None else Kept.read(Path(tree["kept"])),
         )
 
 

@@ -41,7 +41,7 @@ def pretrain(night: Night) -> Outcome:
     """Fit the source's networks, A, B and C, by all ranks."""
     save_assembler(night)
     if has_networks(night.config):
-        save_vectors(night)
+        save_vectors(night.config, night.lake, night.models, night.say)
         forget_associated(night)
     return _run(night, "pretrain", source_units(night))
 

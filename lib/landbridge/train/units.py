@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow.compute as pc
@@ -100,7 +100,7 @@ def source_units(night: Night) -> Planned:
 def target_units(night: Night) -> Planned:
     """Return the networks of every target and the simple contenders of every scenario."""
     config, examples = night.config, counts(night)
-    networks = _networks(night, _wanted(config, examples) if has_networks(config) else [])
+    networks = _networks(night, wanted_networks(config, examples, config.transfer.strategies) if has_networks(config) else [])
     simple = []
     for contender in competing(config):
         for scope in [ALL] if contender.pooled else examples:
@@ -110,11 +110,14 @@ def target_units(night: Night) -> Planned:
     return Planned((*networks.units, *simple), networks.why)
 
 
-def _wanted(config: Config, examples: Mapping[str, int]) -> list[tuple[str, str, int, bool]]:
+def wanted_networks(
+    config: Config, examples: Mapping[str, int], strategies: Sequence[str]
+) -> list[tuple[str, str, int, bool]]:
     """Return contender, scope, examples of every target's networks, and whether all ranks share it."""
     targets = [scenario for scenario in examples if scenario != config.transfer.source]
-    given = {name: strategy_of(name) for name in config.transfer.strategies}
-    names: list[str] = [TargetOnly.name, *(name for name, strategy in given.items() if not strategy.pooled)]
+    given = {name: strategy_of(name) for name in strategies}
+    own = [name for name, strategy in given.items() if not strategy.pooled]
+    names: list[str] = list(dict.fromkeys([TargetOnly.name, *own]))
     everything = sum(examples.values())
     shared: list[str] = [name for name, strategy in given.items() if strategy.pooled]
     shared += sorted({strategy.begins for strategy in given.values() if strategy.begins is not None})
@@ -130,7 +133,7 @@ def _networks(night: Night, wanted: list[tuple[str, str, int, bool]]) -> Planned
     read = revision(stored_of(night.config, night.models))
     for contender, scope, examples, split in wanted:
         warm, reason = predecessor(night.models, night.ds, recipe(night.config), scope, contender, until, read)
-        unit = _with_done(night, Unit(contender, scope, True, split, _network(night, examples, warm), warm=warm))
+        unit = _with_done(night, Unit(contender, scope, True, split, network_cost(night.config, examples, warm), warm=warm))
         units.append(unit)
         why[unit.title] = reason
     return Planned(tuple(units), why)
@@ -146,9 +149,9 @@ def _with_done(night: Night, unit: Unit) -> Unit:
     return Unit(unit.contender, unit.scope, unit.network, unit.split, unit.cost, tuple(done), unit.warm)
 
 
-def _network(night: Night, examples: int, warm: Warm | None) -> float:
-    epochs = 1 if warm else night.config.transfer.epochs
-    return FIT_COST + examples * epochs * STEP_COST
+def network_cost(config: Config, examples: int, warm: Warm | None = None) -> float:
+    """Return what the networks of a scope cost, so that units can be ordered."""
+    return FIT_COST + examples * (1 if warm else config.transfer.epochs) * STEP_COST
 
 
 def _closed_form(name: str, rows: int) -> float:

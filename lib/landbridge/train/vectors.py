@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,10 @@ from landbridge.feed.states import own_features
 from landbridge.feed.vector_file import VectorFile
 from landbridge.feed.vocabulary import Vocabulary
 from landbridge.feed.whitening import Whitening
+from landbridge.lake.lake import Lake
 from landbridge.models.networks import Networks
 from landbridge.models.sizes import Sizes
 from landbridge.models.whitened import Whitened
-from landbridge.step import Night
 from landbridge.train.ranks import Ranks
 
 FOLDER = "vectors"
@@ -31,22 +31,21 @@ _WITHOUT = "the networks are fitted without"
 _MISSING = f"no text is encoded, so {_WITHOUT} vectors of items"
 
 
-def save_vectors(night: Night) -> None:
+def save_vectors(config: Config, lake: Lake, models: Path, say: Callable[[str], None]) -> None:
     """Put tonight's vectors where the ranks find them; where there are none, say that the networks do without."""
-    config = night.config
-    for old in night.models.glob(f"{FOLDER}*"):
+    for old in models.glob(f"{FOLDER}*"):
         shutil.rmtree(old, ignore_errors=True)
     for name in config.modalities_read:
-        if _written(night, name) is None:
-            night.say(f"  {_MISSING if name == TEXT else f'no item has a vector of {name}, so {_WITHOUT} it'}")
+        if _written(config, lake, models, name) is None:
+            say(f"  {_MISSING if name == TEXT else f'no item has a vector of {name}, so {_WITHOUT} it'}")
 
 
-def _written(night: Night, name: str) -> VectorFile | None:
-    config, folder, vocabulary = night.config, folder_of(night.models, name), Vocabulary.load(night.lake)
+def _written(config: Config, lake: Lake, models: Path, name: str) -> VectorFile | None:
+    folder, vocabulary = folder_of(models, name), Vocabulary.load(lake)
     if name != TEXT:
-        return VectorFile.write(night.lake, vocabulary, name, folder, config.modalities[name].identity)
+        return VectorFile.write(lake, vocabulary, name, folder, config.modalities[name].identity)
     assert config.encode is not None
-    return VectorFile.write(night.lake, vocabulary, config.encode.model, folder)
+    return VectorFile.write(lake, vocabulary, config.encode.model, folder)
 
 
 def folder_of(models: Path, name: str) -> Path:

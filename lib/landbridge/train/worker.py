@@ -65,12 +65,12 @@ def run(job: Job, make_ranks: Callable[[], Ranks]) -> int:
 def work(bench: Bench, ranks: Ranks) -> None:
     """Fit the units that all ranks share, then those dealt to this rank, then wait for the others."""
     shared = [unit for unit in bench.job.units if unit.split]
-    if any(open_fits(unit) for unit in shared):
+    if any(bench.job.opens(unit) for unit in shared):
         store = open_store(bench, shared, ranks)
         for unit in shared:
             Chain(bench, unit, ranks, store).run()
     dealt = [unit for unit in bench.job.units if not unit.split]
-    networks = [unit for unit in dealt if unit.network and open_fits(unit)]
+    networks = [unit for unit in dealt if unit.network and bench.job.opens(unit)]
     whole: Store | None = None
     if networks:
         # All ranks read the same store here: rank 0 makes it, the others find it.
@@ -82,16 +82,11 @@ def work(bench: Bench, ranks: Ranks) -> None:
     for unit in deal(bench.job.units, ranks.size)[ranks.rank]:
         if not unit.network:
             simple.run(unit)
-        elif whole is not None and open_fits(unit):
+        elif whole is not None and bench.job.opens(unit):
             Chain(bench, unit, Alone(), whole).run()
     # Ranks may wait long for the last one here, which is no stall: its own watch looks after it.
     bench.watch.rest()
     ranks.barrier()
-
-
-def open_fits(unit: Unit) -> bool:
-    """Whether a fit of the unit is still to be made."""
-    return len(unit.done) < 3
 
 
 def open_store(bench: Bench, units: list[Unit], ranks: Ranks) -> Store:
@@ -104,7 +99,7 @@ def open_store(bench: Bench, units: list[Unit], ranks: Ranks) -> Store:
     beside = {job.config.transfer.source for unit in units if strategy_of(unit.contender).beside}
     scopes = sorted({unit.scope for unit in units} | beside)
     scenarios = None if ALL in scopes else scopes
-    return Store.open(job.lake, bench.assembler, since, job.ds, ranks.rank, ranks.size, scenarios)
+    return Store.open(job.lake, bench.assembler, since, job.ds, ranks.rank, ranks.size, scenarios, job.kept)
 
 
 if __name__ == "__main__":
