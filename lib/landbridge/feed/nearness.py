@@ -35,7 +35,7 @@ class Nearness:
         blocks = [_scaled(_shares(catalogue, few_F, count_S), there_S)] if len(few_F) else []
         if catalogue.number_NF.shape[1]:
             blocks.append(ScenarioRows.fit(catalogue, ["items"]).feature_SF.astype(np.float64))
-        apart_SS = np.mean([_apart(block_SF) for block_SF in blocks], axis=0) if blocks else np.zeros((size, size))
+        apart_SS = np.mean([apart(block_SF) for block_SF in blocks], axis=0) if blocks else np.zeros((size, size))
         return cls(np.where(there_S[:, None] & there_S, apart_SS, np.nan))
 
     def weights(self, scenario: int, others: NDArray[np.intp], sharpness: float) -> NDArray[np.float64]:
@@ -43,11 +43,21 @@ class Nearness:
 
         Where nothing tells them apart, or the scenario has no catalogue, all weigh alike.
         """
-        distance_O = self.distance_SS[scenario, others]
-        middle = float(np.mean(distance_O)) if len(others) else 0.0
-        raw_O = np.exp(-sharpness * distance_O / middle) if middle > 0 else np.ones(len(others))
-        weight_O: NDArray[np.float64] = raw_O / raw_O.sum()
-        return weight_O
+        return weights_of(self.distance_SS[scenario, others], sharpness)
+
+
+def weights_of(distance_O: NDArray[np.float64], sharpness: float) -> NDArray[np.float64]:
+    """Return weights of sum 1 that fall with the distance, relative to the mean distance."""
+    middle = float(np.mean(distance_O)) if len(distance_O) else 0.0
+    raw_O = np.exp(-sharpness * distance_O / middle) if middle > 0 else np.ones(len(distance_O))
+    weight_O: NDArray[np.float64] = raw_O / raw_O.sum()
+    return weight_O
+
+
+def apart(feature_SF: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean squared difference of the features of every two scenarios, [S, S]."""
+    apart_SS: NDArray[np.float64] = ((feature_SF[:, None] - feature_SF[None]) ** 2).mean(axis=2)
+    return apart_SS
 
 
 def _shares(catalogue: Rows, few_F: NDArray[np.int64], count_S: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -64,8 +74,3 @@ def _scaled(feature_SF: NDArray[np.float64], there_S: NDArray[np.bool_]) -> NDAr
         return feature_SF
     scaled: NDArray[np.float64] = (feature_SF - known.mean(axis=0)) / np.maximum(known.std(axis=0), 1e-6)
     return scaled
-
-
-def _apart(feature_SF: NDArray[np.float64]) -> NDArray[np.float64]:
-    apart: NDArray[np.float64] = ((feature_SF[:, None] - feature_SF[None]) ** 2).mean(axis=2)
-    return apart
