@@ -36,7 +36,7 @@ def test_a_newcomers_route_names_the_parts_of_its_neighbours_the_nearest_first()
         for name in ("a", "b")
     }
     route = lent_route({"a": 0.2, "b": 0.8}, entries)
-    assert route["contender"] == "zero_shot"
+    assert route["contender"] == "zero_shot_neighbours"
     assert [one["scenario"] for one in route["neighbours"]] == ["b", "a"]
     assert route["neighbours"][0] == {
         "scenario": "b",

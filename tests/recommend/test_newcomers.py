@@ -12,6 +12,7 @@ from tests.lakes import SMALL, SOURCE, TINY, _events, lake_of, last_day, tiny_co
 from landbridge.contenders.base import ALL, View
 from landbridge.contenders.bundle import Route
 from landbridge.contenders.folder import save_fitted, scope_folder
+from landbridge.contenders.lent import LENT
 from landbridge.contenders.scorer import Scorer
 from landbridge.contenders.simple import all_simple
 from landbridge.errors import ConfigError, DataError
@@ -84,9 +85,9 @@ def test_the_table_marks_its_lists_and_theirs_alone(lists):
     sources = defaultdict(set)
     for (scenario, _), items in lists.items():
         sources[scenario] |= {one["source"] for one in items}
-    assert sources[SMALL] == {"zero_shot"}
+    assert sources[SMALL] == {LENT}
     assert set(sources) == {SMALL, SOURCE, TINY}
-    assert "zero_shot" not in sources[SOURCE] | sources[TINY]
+    assert LENT not in sources[SOURCE] | sources[TINY]
 
 
 def test_its_audience_and_its_catalogue_are_its_own(night, lists):

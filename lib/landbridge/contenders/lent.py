@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-ZERO_SHOT = "zero_shot"
-"""The source of such lists, as the table names it."""
+LENT = "zero_shot_neighbours"
+"""The source of such lists, as the table names it; the strategy `zero_shot` serves scenarios that have a log."""
 _DAMP = 60.0
 
 
 def lent_route(weights: Mapping[str, float], entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return what ``routes.json`` says of a newcomer: its neighbours by weight, each with the parts of its route."""
     return {
-        "contender": ZERO_SHOT,
+        "contender": LENT,
         "fit": entries[next(iter(weights))]["fit"],
         "neighbours": [
             {

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from landbridge.config.newcomers import Newcomer
+from landbridge.contenders.lent import LENT
 from landbridge.errors import ConfigError, DataError
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.nearness import apart, weights_of
@@ -77,7 +78,7 @@ def neighbours_of(
 def sentence_of(name: str, weights: Mapping[str, float]) -> str:
     """Return what is said of a newcomer."""
     shares = [f"{other} {weight:.2f}" for other, weight in sorted(weights.items(), key=lambda one: (-one[1], one[0]))]
-    return f"{name} publishes zero_shot: it has no event yet, so its neighbours answer for it: {', '.join(shares)}"
+    return f"{name} publishes {LENT}: it has no event yet, so its neighbours answer for it: {', '.join(shares)}"
 
 
 def _told(assembler: Assembler, name: str, items: NDArray[np.int32], day: dt.date) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from landbridge.config.schema import Config
 from landbridge.contenders.base import ALL, Fitted
 from landbridge.contenders.bundle import Route, build
 from landbridge.contenders.folder import find_fitted, load_fitted, read_meta, scope_folder, scope_of
-from landbridge.contenders.lent import ZERO_SHOT
+from landbridge.contenders.lent import LENT
 from landbridge.contenders.simple import POPULARITIES
 from landbridge.errors import TrainError
 from landbridge.evaluate.drawn import draw
@@ -181,9 +181,9 @@ def _for_the_unknown(judged: Sequence[Judged], models: Path, scenario: str, conf
 def _lent(name: str, weights: Mapping[str, float]) -> dict[str, Any]:
     """Return what is noted of a newcomer in the place of a decision."""
     return {
-        "contender": ZERO_SHOT,
+        "contender": LENT,
         "fit": "C",
-        "unknown": ZERO_SHOT,
+        "unknown": LENT,
         "neighbours": {other: round(weight, 4) for other, weight in weights.items()},
         "why": sentence_of(name, weights),
         "users": 0,

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from landbridge.config.schema import Config
-from landbridge.contenders.lent import ZERO_SHOT
+from landbridge.contenders.lent import LENT
 from landbridge.lake.contracts import NEW_USER
 from landbridge.lake.lake import Lake
 from landbridge.step import FLOW
@@ -97,7 +97,7 @@ class Facts:
 
     def crosses(self, contender: str) -> bool:
         """Whether a contender learned from other scenarios."""
-        crossing = {*self.config.transfer.strategies, ZERO_SHOT}
+        crossing = {*self.config.transfer.strategies, LENT}
         return contender.endswith("_across") or contender in crossing
 
 

@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from landbridge.config.schema import Config
-from landbridge.contenders.lent import ZERO_SHOT
 from landbridge.contenders.pointwise.base import PointContender
 from landbridge.contenders.pointwise.zero_shot import ZeroShot
 from landbridge.errors import ConfigError
 from landbridge.feed.rows import Coding, Rows
 from landbridge.study.pointwise import Material, PointStudy, fitted_and_scored
 from landbridge.study.protocol import ALL, Entry, Measured, Metric, Protocol, Scored, Trial
+
+ZERO_SHOT = "zero_shot"
 
 
 @dataclass
