@@ -96,6 +96,20 @@ def test_check_tells_what_the_rules_and_features_would_do(shop: Shop) -> None:
     assert not shop.lake.exists("events")
 
 
+def test_check_tells_the_neighbours_of_a_newcomer_or_that_it_is_none(shop: Shop) -> None:
+    shop.write(day(0))
+    shop.with_config("newcomers={Sweden: {audience: size(had) > 0}, United Kingdom: {}}")
+    told = "\n".join(check(shop.config, shop.spark, day(0)))
+    assert "newcomers.Sweden: no event in the sample; neighbours that have: " in told
+    assert "newcomers.United Kingdom: has events already" in told
+    shop.with_config("newcomers={Sweden: {like: {Atlantis: 1}}}")
+    with pytest.raises(ConfigError, match="the sample has none of them, so it is nobody's neighbour"):
+        check(shop.config, shop.spark, day(0))
+    shop.with_config("newcomers={Sweden: {catalogue: colour = 'red'}}")
+    with pytest.raises(ConfigError, match=re.escape("newcomers.Sweden.catalogue")):
+        check(shop.config, shop.spark, day(0))
+
+
 def test_a_lake_that_cannot_be_written_is_a_sentence(shop: Shop) -> None:
     """A file stands where the lake should be: what root, who may write everywhere, meets as a read-only disk."""
     shop.write(day(0))

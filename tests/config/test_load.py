@@ -224,6 +224,18 @@ def test_a_blend_of_what_is_not_fitted_is_refused(tmp_path: Path, tree: dict[str
         load(conf, overrides=["contenders.blend.across={text_across: 1.0}"])
 
 
+def test_a_newcomer_is_like_a_scenario_that_has_a_log(tmp_path: Path, tree: dict[str, Any]) -> None:
+    conf = written(tmp_path, tree, {"local": {}})
+    newcomers = load(conf, overrides=["newcomers={Sweden: {like: {Germany: 2}}}"]).newcomers
+    assert newcomers["Sweden"].like == {"Germany": 2.0}
+    with pytest.raises(ConfigError, match="names Norway, which has no events to tell anything by"):
+        load(conf, overrides=["newcomers={Sweden: {like: {Norway: 1}}, Norway: {}}"])
+    with pytest.raises(ConfigError, match="a pointwise task has none"):
+        load(conf, overrides=["newcomers={Sweden: {}}", "pointwise={}"])
+    with pytest.raises(ConfigError, match=r"newcomers\.Sweden\.like\.Germany"):
+        load(conf, overrides=["newcomers={Sweden: {like: {Germany: 0}}}"])
+
+
 def test_profiles_that_extend_each_other_are_refused(tmp_path: Path, tree: dict[str, Any]) -> None:
     conf = written(tmp_path, tree, {"local": {"extends": "other"}, "other": {"extends": "local"}})
     assert "extends itself" in refused(conf)

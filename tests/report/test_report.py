@@ -19,6 +19,7 @@ from landbridge.lake.contracts import NEW_USER
 from landbridge.report.because import because_of
 from landbridge.report.diff import diff, moves
 from landbridge.report.facts import gather
+from landbridge.report.page import page, tables
 from landbridge.report.people import examples_of
 from landbridge.report.show import show
 from landbridge.report.step import REPORT
@@ -346,3 +347,16 @@ def test_a_recovered_step_is_told(night: Night) -> None:
     from landbridge.report.page import page
 
     assert "clean was resumed after its tables were written" in page(facts, [])
+
+
+def test_the_page_says_who_is_served_by_neighbours_and_who_no_longer(night: Night) -> None:
+    facts = gather(night.lake, night.models, DS)
+    evaluated = facts.steps["evaluate"]
+    why = "Sweden publishes zero_shot_neighbours: it has no event yet, so its neighbours answer for it: Germany 1.00"
+    routes = {**evaluated.notes["routes"], "Sweden": {"contender": "zero_shot_neighbours", "why": why, "users": 0}}
+    told = {**evaluated.notes, "routes": routes, "left_out": ["Norway has events of its own"]}
+    facts.steps["evaluate"] = replace(evaluated, notes=told)
+    html = page(facts, [])
+    assert "it has no event yet, so its neighbours answer for it: Germany 1.00" in html
+    assert "Norway has events of its own" in html
+    assert not [table for table in tables(facts) if table["scenario"] == "Sweden"]

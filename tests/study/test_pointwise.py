@@ -18,7 +18,8 @@ from tests.points import config_of, table_of
 
 from landbridge.config.study import Tune
 from landbridge.errors import ConfigError, DataError
-from landbridge.study.pointwise import Examples, PointStudy
+from landbridge.study.examples import Examples
+from landbridge.study.pointwise import PointStudy
 from landbridge.study.protocol import ALL, Trial
 from landbridge.study.store import Store
 from landbridge.study.study import matrix, study, tracked

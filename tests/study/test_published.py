@@ -13,7 +13,8 @@ from tests.points import config_of, table_of
 
 from landbridge.config import Config
 from landbridge.errors import ConfigError
-from landbridge.study.pointwise import Examples, PointStudy
+from landbridge.study.examples import Examples
+from landbridge.study.pointwise import PointStudy
 from landbridge.study.protocol import ALL, Entry, Measured, Protocol, Scored
 from landbridge.study.published import with_published
 from landbridge.study.runner import run_trials, trials_of

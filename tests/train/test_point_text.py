@@ -18,7 +18,8 @@ from landbridge.feed.rows import Coding
 from landbridge.feed.vectors import Texts
 from landbridge.lake.arrow import arrow_schema
 from landbridge.lake.lake import Lake
-from landbridge.study.pointwise import Examples, PointStudy
+from landbridge.study.examples import Examples
+from landbridge.study.pointwise import PointStudy
 from landbridge.study.protocol import Trial
 from landbridge.train.points import FINETUNE
 

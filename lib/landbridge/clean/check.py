@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -48,7 +49,7 @@ def check(config: Config, spark: SparkSession, ds: dt.date | None = None, rows: 
         try:
             counts = count(raw, read, result)
             audit(counts, [day], config)
-            told = _features(events_of(result), config)
+            told = _features(events_of(result), config) + _newcomers(events_of(result), config)
         finally:
             result.unpersist()
     return [
@@ -106,6 +107,44 @@ def _features(events: DataFrame, config: Config) -> list[str]:
     ]
 
 
+def _newcomers(events: DataFrame, config: Config) -> list[str]:
+    """Analyse what newcomers declare; say of each whether the sample knows it, and its neighbours.
+
+    Raises
+    ------
+    ConfigError
+        None of the scenarios that a newcomer is like is in the sample.
+    """
+    if not config.newcomers:
+        return []
+    file, contract = f"{config.name}.yaml", contracts(config)
+    items = _typed(events, {name: one.type for name, one in contract["items"].columns.items()} | {"events": "bigint"})
+    states = _typed(events, {name: one.type for name, one in contract["user_state"].columns.items()})
+    seen = {row.scenario for row in events.select("scenario").distinct().collect()}  # one row a scenario
+    told = []
+    for name, newcomer in config.newcomers.items():
+        key = f"newcomers.{name}"
+        expression(items, newcomer.catalogue, f"{file}: {key}.catalogue")
+        expression(states, newcomer.audience, f"{file}: {key}.audience")
+        like = sorted(set(newcomer.like or seen) & seen)
+        if not like:
+            raise ConfigError(
+                f"{file}: {key}.like names {', '.join(sorted(newcomer.like or ()))}, and the sample has none of them, "
+                f"so it is nobody's neighbour; scenarios of the sample: {', '.join(sorted(seen))}"
+            )
+        told.append(
+            f"{key}: has events already, so it is a scenario like any other; take it out of newcomers"
+            if name in seen
+            else f"{key}: no event in the sample; neighbours that have: {', '.join(like)}"
+        )
+    return told
+
+
+def _typed(events: DataFrame, kinds: Mapping[str, str]) -> DataFrame:
+    """Return columns of these types without values: for what is evaluated over tables that do not exist yet."""
+    return events.select(*(F.lit(None).cast(kind).alias(name) for name, kind in kinds.items()))
+
+
 def _split_and_questions(columns: DataFrame, config: Config) -> dict[str, Column]:
     """Analyse the expressions of the split and of a pointwise task; return those that are numbers."""
     file, task = f"{config.name}.yaml", config.pointwise
@@ -142,5 +181,4 @@ def _scoring(columns: DataFrame, config: Config) -> None:
     states = {name: column.type for name, column in contracts(config)["user_state"].columns.items()} | {
         "scenario": "string"
     }
-    empty = columns.select(*(F.lit(None).cast(kind).alias(name) for name, kind in states.items()))
-    expression(empty, config.recommend.audience, f"{file}: recommend.audience")
+    expression(_typed(columns, states), config.recommend.audience, f"{file}: recommend.audience")

@@ -11,6 +11,7 @@ from landbridge.config.associations import Associations, check_associations, che
 from landbridge.config.crossing import check_strategies
 from landbridge.config.data import Data
 from landbridge.config.modalities import Modality, check_modalities
+from landbridge.config.newcomers import Newcomer, check_newcomers
 from landbridge.config.node import Name, Node
 from landbridge.config.place import Spark, Tracking, Train
 from landbridge.config.pointwise import Pointwise
@@ -55,6 +56,10 @@ class Config(Node):
     guard: Guard = Guard()
     evaluate: Evaluate = Evaluate()
     recommend: Recommend = Recommend()
+    newcomers: dict[str, Newcomer] = Field(
+        default_factory=dict,
+        description="Scenarios by name that have no event yet; their lists come from their neighbours.",
+    )
     scores: Scores = Scores()
     study: Study = Study()
     seed: int = 17
@@ -151,6 +156,11 @@ class Config(Node):
     @model_validator(mode="after")
     def _crosses(self) -> Self:
         check_strategies(self.transfer.strategies, self.pointwise is not None, self.split.part is not None)
+        return self
+
+    @model_validator(mode="after")
+    def _come(self) -> Self:
+        check_newcomers(self.newcomers, lists=self.pointwise is None)
         return self
 
     @property

@@ -56,6 +56,20 @@ class ColdItems(Node):
     groups: int = Field(3, ge=2, description="Of users of several scenarios; one is judged by the others' rows.")
 
 
+class LeftOut(Node):
+    """Each scenario judged by what was fitted on the others alone (--left-out), for pointwise tasks."""
+
+    control: str = Field("biases_across", description="What the others are compared with.")
+    contenders: list[str] = Field(
+        default_factory=lambda: ["biases_across", "zero_shot"],
+        min_length=1,
+        description="Those that are compared: fitted once for all scenarios, or zero_shot.",
+    )
+    sharpness: float = Field(
+        1.0, ge=0, description="zero_shot: how fast a neighbour's weight falls with its distance; 0: all weigh alike."
+    )
+
+
 class Study(Node):
     """What is compared, how often, and with what.
 
@@ -88,6 +102,7 @@ class Study(Node):
         "alone, and the table tells them from the rest.",
     )
     matrix: str | None = Field(None, description="The contender whose source x target gains --matrix measures.")
+    left_out: LeftOut = LeftOut()
     cold: ColdUsers | None = Field(None, description="Judges users who are known in other scenarios only.")
     cold_items: ColdItems | None = Field(None, description="Judges items that nobody is known to have had.")
     shares: list[Share] = Field(

@@ -1,6 +1,7 @@
 """The bundle: what a night publishes, as one folder that scores without Spark and without the lake.
 
-    routes.json               scenario -> contender, fit, its part, the parts of `__new__`, catalogue and assembler
+    routes.json               scenario -> contender, fit, its part, the parts of `__new__`, catalogue and assembler;
+                              of a newcomer the neighbours' weights and parts in the place of its own
     parts/<content hash>/     saved contenders, catalogues (item ids), assemblers; equal content is there once
 
 Every route names its own assembler, so that a scenario rolled back to an earlier night is scored as it was then.
@@ -15,6 +16,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +27,7 @@ import pyarrow.compute as pc
 from landbridge.config.schema import Config
 from landbridge.contenders.folder import find_fitted
 from landbridge.contenders.graph import linked
+from landbridge.contenders.lent import lent_route
 from landbridge.errors import DataError, LakeError
 from landbridge.feed.assemble import Assembler
 from landbridge.lake.lake import Lake
@@ -43,7 +46,13 @@ class Route:
 
 
 def build(
-    night_models: Path, routes: Mapping[str, Route], lake: Lake, ds: dt.date, folder: Path, catalogue: pa.Table
+    night_models: Path,
+    routes: Mapping[str, Route],
+    lake: Lake,
+    ds: dt.date,
+    folder: Path,
+    catalogue: pa.Table,
+    newcomers: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
 ) -> Path:
     """Write the bundle of a night and return its folder; a bundle that was there is replaced.
 
@@ -53,6 +62,8 @@ def build(
         The folder with ``assembler/`` and ``fits/<fit>/<scope>/<contender>/``.
     catalogue
         Columns scenario, item_id: what the lists may hold. Items that the vocabulary lacks are left out.
+    newcomers
+        Scenarios without a log, each with the weights of its neighbours, which have routes.
 
     Raises
     ------
@@ -68,11 +79,15 @@ def build(
         "moment": end_of(ds, lake.config.data.time_zone),
         "versions": {name: lake.version(name) for name in _READ if lake.exists(name)},
     }
-    entries = {}
-    for scenario, route in sorted(routes.items()):
-        of_scenario = catalogue.filter(pc.equal(catalogue["scenario"], scenario))
-        ids = assembler.vocabulary.encode("item_id", of_scenario["item_id"])
+
+    def catalogue_of(scenario: str) -> str:
+        own = catalogue.filter(pc.equal(catalogue["scenario"], scenario))
+        ids = assembler.vocabulary.encode("item_id", own["item_id"])
         np.save(made_empty(work / "new") / "items.npy", np.unique(ids[ids > 0]).astype(np.int32), allow_pickle=False)
+        return keep(work / "new", work)
+
+    entries: dict[str, dict[str, Any]] = {}
+    for scenario, route in sorted(routes.items()):
         entries[scenario] = {
             "contender": route.contender,
             "fit": route.fit,
@@ -81,9 +96,13 @@ def build(
                 "contender": route.unknown,
                 "part": keep(fitted_folder(night_models, route.fit, scenario, route.unknown), work),
             },
-            "catalogue": keep(work / "new", work),
+            "catalogue": catalogue_of(scenario),
             **common,
         }
+    entries |= {
+        name: {**lent_route(weights, entries), "catalogue": catalogue_of(name), **common}
+        for name, weights in newcomers.items()
+    }
     write_routes(work, _head(lake.config), entries)
     return put(work, folder)
 
@@ -143,7 +162,9 @@ def route_of(routes: Mapping[str, Any], scenario: str) -> dict[str, Any]:
 def parts_of(entry: Mapping[str, Any]) -> list[str]:
     """Return the parts that a scenario's entry of ``routes.json`` needs."""
     named = [entry[key] for key in ("part", "catalogue", "assembler", "coding") if key in entry]
-    return sorted({*named, *([entry["unknown"]["part"]] if "unknown" in entry else [])})
+    unknown = [entry["unknown"]["part"]] if "unknown" in entry else []
+    lent = [part for neighbour in entry.get("neighbours", ()) for part in parts_of(neighbour)]
+    return sorted({*named, *unknown, *lent})
 
 
 def content_hash(folder: Path) -> str:

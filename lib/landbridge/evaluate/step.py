@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from landbridge.config.days import Window, windows_of
+from landbridge.config.newcomers import Newcomer
 from landbridge.config.schema import Config
 from landbridge.contenders.base import ALL, Fitted
 from landbridge.contenders.bundle import Route, build
 from landbridge.contenders.folder import find_fitted, load_fitted, read_meta, scope_folder, scope_of
+from landbridge.contenders.lent import LENT
 from landbridge.contenders.simple import POPULARITIES
 from landbridge.errors import TrainError
 from landbridge.evaluate.drawn import draw
@@ -23,6 +26,7 @@ from landbridge.evaluate.gains import Trial
 from landbridge.evaluate.guard import Decision, decide
 from landbridge.evaluate.judge import Judged, judge
 from landbridge.evaluate.metrics import at, ranking_names
+from landbridge.evaluate.newcomers import awaited, neighbours_of, sentence_of
 from landbridge.evaluate.part_windows import units_of_part
 from landbridge.evaluate.plot import plot
 from landbridge.evaluate.table import ALL_WINDOWS, Row, arrow_rows, rows_of
@@ -53,12 +57,17 @@ def run(night: Night) -> Outcome:
         scenario: Route(decision.published, "C", _for_the_unknown(judged, night.models, scenario, config))
         for scenario, decision in decisions.items()
     }
-    bundle = _bundle(night, routes)
+    newcomers, said = awaited(config.newcomers, routes)
+    bundle, neighbours = build_bundle(night, routes, newcomers)
+    for sentence in [*said, *(sentence_of(*one) for one in neighbours.items())]:
+        night.say(sentence)
     version = register(night, bundle)
     published = {scenario: route.contender for scenario, route in routes.items()}
     guard = config.guard
     picture = plot(rows, published, crossing, guard.metric, guard.k, night.models / "evaluate.png")
-    return Outcome(_notes(rows, decisions, routes, judged, version, config), _flat(rows, config), (picture,))
+    notes = _notes(rows, decisions, routes, judged, version, config)
+    notes["routes"] |= {name: _lent(name, weights) for name, weights in neighbours.items()}
+    return Outcome({**notes, **({"left_out": said} if said else {})}, _flat(rows, config), (picture,))
 
 
 def fitted_scenarios(models: Path) -> list[str]:
@@ -169,12 +178,32 @@ def _for_the_unknown(judged: Sequence[Judged], models: Path, scenario: str, conf
     return max(there, key=mean)
 
 
-def _bundle(night: Night, routes: dict[str, Route]) -> Path:
+def _lent(name: str, weights: Mapping[str, float]) -> dict[str, Any]:
+    """Return what is noted of a newcomer in the place of a decision."""
+    return {
+        "contender": LENT,
+        "fit": "C",
+        "unknown": LENT,
+        "neighbours": {other: round(weight, 4) for other, weight in weights.items()},
+        "why": sentence_of(name, weights),
+        "users": 0,
+    }
+
+
+def build_bundle(
+    night: Night, routes: dict[str, Route], newcomers: Mapping[str, Newcomer]
+) -> tuple[Path, dict[str, dict[str, float]]]:
+    """Build the bundle; return its folder, and the neighbours' weights of every newcomer."""
     # Spark is imported here alone: the catalogue is a Spark expression, everything else of this step needs no JVM.
     from landbridge.lake.catalogue import catalogues
 
-    catalogue = catalogues(night.spark_lake(), night.ds).toArrow()
-    return build(night.models, routes, night.lake, night.ds, night.models / "bundle", catalogue)
+    catalogue = catalogues(night.spark_lake(), night.ds, newcomers).toArrow()
+    neighbours: dict[str, dict[str, float]] = {}
+    if newcomers:
+        assembler, tomorrow = Assembler.load(night.models / "assembler"), night.ds + dt.timedelta(days=1)
+        neighbours = neighbours_of(newcomers, sorted(routes), catalogue, assembler, tomorrow)
+    folder = build(night.models, routes, night.lake, night.ds, night.models / "bundle", catalogue, neighbours)
+    return folder, neighbours
 
 
 def _notes(
@@ -227,6 +256,18 @@ EVALUATE = Step(
     "evaluate",
     reads=("examples", "histories", "statistics", "vocabulary", "items"),
     writes=("metrics",),
-    sections=("data", "features", "split", "transfer", "contenders", "guard", "evaluate", "recommend", "seed", "days"),
+    sections=(
+        "data",
+        "features",
+        "split",
+        "transfer",
+        "contenders",
+        "guard",
+        "evaluate",
+        "recommend",
+        "newcomers",
+        "seed",
+        "days",
+    ),
     run=run,
 )

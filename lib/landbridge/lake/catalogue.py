@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
+from landbridge.config.newcomers import Newcomer
 from landbridge.lake.expressions import expression
 from landbridge.lake.spark import SparkLake
 
 
-def catalogues(lake: SparkLake, ds: dt.date) -> DataFrame:
-    """Return scenario, item_id of every scenario's catalogue at the end of `ds`.
+def catalogues(lake: SparkLake, ds: dt.date, newcomers: Mapping[str, Newcomer] = MappingProxyType({})) -> DataFrame:
+    """Return scenario, item_id of every scenario's catalogue at the end of `ds`, newcomers after those with a log.
 
     ``recommend.catalogue`` sees scenario, item_id, events (with `had`, in the scenario, up to `ds`) and the item's
     attributes as of `ds`.
@@ -23,8 +26,14 @@ def catalogues(lake: SparkLake, ds: dt.date) -> DataFrame:
     ConfigError
         If the expression does not resolve.
     """
-    counted = _counted(lake.table("statistics"), ds)
-    return allowed(_pairs(counted, _attributes(lake.table("items"), ds)), lake.lake.config.recommend.catalogue)
+    counted, attributes = _counted(lake.table("statistics"), ds), _attributes(lake.table("items"), ds)
+    found = allowed(_pairs(counted, attributes), lake.lake.config.recommend.catalogue)
+    events = counted.groupBy("item_id").agg(F.sum("events").alias("events"))
+    items = attributes.join(events, "item_id", "left").withColumn("events", F.coalesce("events", F.lit(0)))
+    for name, newcomer in newcomers.items():
+        own = items.where(expression(items, newcomer.catalogue, f"newcomers.{name}.catalogue"))
+        found = found.unionByName(own.select(F.lit(name).alias("scenario"), "item_id"))
+    return found
 
 
 def allowed(pairs: DataFrame, sql: str) -> DataFrame:

@@ -48,12 +48,14 @@ class Seeds(click.ParamType):  # type: ignore[type-arg]  # generic for mypy, not
 @click.option("--seeds", type=Seeds(), help="As 0-4; those of study.seeds when left out.")
 @click.option("--contenders", help="Names with commas; those of study.contenders when left out.")
 @click.option("--matrix", "with_matrix", is_flag=True, help="Also measure which source helps which target.")
+@click.option("--left-out", "left_out", is_flag=True, help="Judge each scenario by what the others alone tell of it.")
 @wait_option
 def study(
     place: Place,
     seeds: tuple[int, ...] | None,
     contenders: str | None,
     with_matrix: bool,
+    left_out: bool,
     wait: float,
 ) -> None:
     """Compare contenders over seeds on held-out rows, each with the control; what is done is not run again.
@@ -61,15 +63,20 @@ def study(
     \b
     landbridge study --conf conf/anime.yaml
     landbridge study --conf conf/coupon.yaml --contenders trees,trees_joint,trees_pooling --matrix
+    landbridge study --conf conf/anime.yaml --seeds 0 --left-out
     """
     config = place.load()
     with speaking(config.folder / "logs" / "study.log") as console:
         from landbridge.study.study import folder_of, matrix
+        from landbridge.study.study import left_out as without_each
         from landbridge.study.study import study as run_study
 
         say: Say = lambda line: lines_of(console, line)  # noqa: E731
         protocol = _protocol(config, say, wait)
         given, wanted = list(seeds or config.study.seeds), contenders.split(",") if contenders else None
+        if left_out:
+            without_each(protocol, wanted, given, folder_of(config), say)
+            return
         run_study(protocol, wanted, given, folder_of(config), say)
         if with_matrix:
             matrix(protocol, wanted, given, folder_of(config), say)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -11,7 +12,9 @@ from landbridge.lake.contracts import NEW_USER
 from landbridge.lake.expressions import expression
 
 
-def audience(user_state: DataFrame, scenarios: Sequence[str], sql: str) -> DataFrame:
+def audience(
+    user_state: DataFrame, scenarios: Sequence[str], sql: str, newcomers: Mapping[str, str] = MappingProxyType({})
+) -> DataFrame:
     """Return scenario and the columns of `user_state` of every user whom the scenario serves.
 
     Parameters
@@ -22,9 +25,15 @@ def audience(user_state: DataFrame, scenarios: Sequence[str], sql: str) -> DataF
         The scenarios that have a route.
     sql
         ``recommend.audience``: over the columns of `user_state` and ``scenario``.
+    newcomers
+        The same of single scenarios without a log: ``newcomers.<name>.audience``.
     """
     everywhere = user_state.withColumn("scenario", F.explode(F.array(*[F.lit(scenario) for scenario in scenarios])))
-    return everywhere.where(expression(everywhere, sql, "recommend.audience"))
+    wanted = expression(everywhere, sql, "recommend.audience")
+    for name, own in newcomers.items():
+        condition = expression(everywhere, own, f"newcomers.{name}.audience")
+        wanted = F.when(F.col("scenario") == F.lit(name), condition).otherwise(wanted)
+    return everywhere.where(wanted)
 
 
 def with_unknown(served: DataFrame, scenarios: Sequence[str]) -> DataFrame:

@@ -45,7 +45,9 @@ def publish(
     lake, scorer = night.spark_lake(), Scorer.load(bundle)
     chosen = scorer.scenarios if scenarios is None else sorted(scenarios)
     states = lake.table("user_state").where(F.col("ds") == F.lit(night.ds))
-    served = audience(states, chosen, night.config.recommend.audience)
+    declared = night.config.newcomers
+    newcomers = {name: declared[name].audience for name in scorer.newcomers if name in chosen and name in declared}
+    served = audience(states, chosen, night.config.recommend.audience, newcomers)
     night.lake.create(TABLE)
     folder = staging(night.lake, TABLE, night.ds, night.fingerprint)
     lists = named(scored(with_unknown(served, chosen), within_reach(lake, bundle)), night, version)

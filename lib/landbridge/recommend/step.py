@@ -31,6 +31,6 @@ RECOMMEND = Step(
     "recommend",
     ("user_state",),
     (TABLE,),
-    ("name", "recommend.k", "recommend.audience", "data.time_zone"),
+    ("name", "recommend.k", "recommend.audience", "newcomers", "data.time_zone"),
     recommend,
 )

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from landbridge.config.schema import Config
+from landbridge.contenders.lent import LENT
 from landbridge.lake.contracts import NEW_USER
 from landbridge.lake.lake import Lake
 from landbridge.step import FLOW
@@ -96,7 +97,8 @@ class Facts:
 
     def crosses(self, contender: str) -> bool:
         """Whether a contender learned from other scenarios."""
-        return contender.endswith("_across") or contender in self.config.transfer.strategies
+        crossing = {*self.config.transfer.strategies, LENT}
+        return contender.endswith("_across") or contender in crossing
 
 
 def gather(lake: Lake, models: Path, ds: dt.date) -> Facts:

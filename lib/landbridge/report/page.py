@@ -125,7 +125,7 @@ def remarks(facts: Facts) -> list[str]:
         for missing in [facts.notes("clean").get("missing")]
         if missing
     ]
-    steps = ("adapt", "encode", "pretrain", "finetune")
+    steps = ("adapt", "encode", "pretrain", "finetune", "evaluate")
     found += [str(text) for step in steps for text in facts.notes(step).get("left_out", [])]
     found += [str(told["says"]) for told in facts.notes("encode").get("modalities", {}).values()]
     found += [

@@ -18,56 +18,15 @@ from landbridge.code import code_of
 from landbridge.config.schema import Config
 from landbridge.contenders.pointwise.base import PointContender, PointFitted, PointView
 from landbridge.contenders.pointwise.simple import known_pointwise
-from landbridge.errors import ConfigError, DataError
+from landbridge.errors import ConfigError
 from landbridge.evaluate.pointwise import all_metrics, auc_of, main_metrics, slices
 from landbridge.feed.rows import Coding, Rows
 from landbridge.feed.vectors import Texts, Vectors
+from landbridge.study.examples import Examples
 from landbridge.study.protocol import ALL, Entry, Measured, Metric, Protocol, Scored, Trial
 from landbridge.study.smaller import Smaller
 
-PARTS = ("train", "validation", "test")
 _KNOWN = ("user_known", "item_known", "user_shared")
-
-
-@dataclass(frozen=True)
-class Examples:
-    """The labelled rows of `examples`, in the order of example_id, and the identity of their content."""
-
-    table: pa.Table
-    identity: str
-
-    @classmethod
-    def of(cls, table: pa.Table, identity: str) -> Examples:
-        """Drop what has no label yet and order what is left.
-
-        Raises
-        ------
-        DataError
-            The parts are neither train, validation and test nor at least two folds.
-        """
-        table = table.filter(pc.is_valid(table["label"]))
-        table = table.take(pc.sort_indices(table.select(["example_id"]), sort_keys=[("example_id", "ascending")]))
-        found = set(pc.unique(table["part"]).to_pylist())
-        if not (found <= set(PARTS) and {"train", "test"} <= found) and not (len(found) > 1 and not found & set(PARTS)):
-            raise DataError(
-                f"split.part gives {', '.join(sorted(map(str, found)))}: it must give train, validation and test, "
-                "or the numbers of at least two folds"
-            )
-        return cls(table, identity)
-
-    @cached_property
-    def folds(self) -> tuple[str, ...]:
-        """The folds in their order; none where there are declared parts."""
-        found = sorted(pc.unique(self.table["part"]).to_pylist())
-        return () if set(found) <= set(PARTS) else tuple(found)
-
-    def without(self, part: str) -> Examples:
-        """The rows of all other parts."""
-        return Examples(self.table.filter(pc.not_equal(self.table["part"], part)), f"{self.identity} without {part}")
-
-    def of_parts(self, parts: Sequence[str]) -> pa.Table:
-        """The rows of some parts."""
-        return self.table.filter(pc.is_in(self.table["part"], pa.array(parts, pa.string())))
 
 
 @dataclass(frozen=True)
@@ -117,7 +76,11 @@ class PointStudy(Protocol):
 
     def fingerprint(self, trial: Trial) -> Mapping[str, str]:
         """Return hashes of the rows, of the vectors and sections that the contender depends on, and of its code."""
-        contender, tree = self.contenders[trial.contender], self.config.model_dump(mode="json")
+        return self.depends(self.contenders[trial.contender])
+
+    def depends(self, contender: PointContender) -> Mapping[str, str]:
+        """Return what the scores of a contender depend on, as `fingerprint`."""
+        tree = self.config.model_dump(mode="json")
         columns = {key: value for key, value in (tree["pointwise"] or {}).items() if key != "contenders"}
         sections = {name: _at(tree, name) for name in contender.sections}
         code = {
@@ -140,7 +103,7 @@ class PointStudy(Protocol):
         if key not in self._material:
             for old in [one for one in self._material if one[:2] != key[:2]]:
                 del self._material[old]
-            self._material[key] = self._prepare(part, holds_out)
+            self._material[key] = self.assembled(*self.tables(part, holds_out))
         return self._material[key]
 
     def run(self, trial: Trial) -> Scored:
@@ -194,7 +157,14 @@ class PointStudy(Protocol):
         """Return this study under another configuration of the contenders, judged on validation rows."""
         return replace(self, config=config, judge="validation")
 
-    def _prepare(self, part: str, holds_out: bool) -> Material:
+    def left_out(self) -> Protocol:
+        """Return the protocol that judges each scenario by what was fitted on the others."""
+        from landbridge.study.left_out import LeftOutStudy
+
+        return LeftOutStudy.of(self)
+
+    def tables(self, part: str, holds_out: bool) -> tuple[pa.Table, pa.Table | None, pa.Table]:
+        """Return the rows to be fitted on, to stop by (None where there are none) and to be judged."""
         folds = self.examples.folds
         if not folds:
             held, judged = "validation", [self.judge]
@@ -205,15 +175,18 @@ class PointStudy(Protocol):
             held = folds[(folds.index(part) + 2) % len(folds)] if searching else inner
             judged = [inner if searching else part]
             train = [one for one in folds if one not in (part, *judged) and not (holds_out and one == held)]
+        held_out = self.examples.of_parts([held]) if not folds or holds_out else None
+        return self.examples.of_parts(train), held_out, self.examples.of_parts(judged)
+
+    def assembled(self, train: pa.Table, held_out: pa.Table | None, judged: pa.Table) -> Material:
+        """Return rows as contenders take them; what the training rows lack is unknown."""
         given = self.config.pointwise
         assert given is not None
-        table = self.examples.of_parts(train)
         scenarios = pc.unique(self.examples.table["scenario"]).to_pylist()
         names, vectors = ((), None) if self.texts is None else (self.texts.names, self.texts.vectors)
-        coding = Coding.fit(table, tuple(given.numbers), tuple(given.categories), scenarios, names)
-        held_out = Rows.of(self.examples.of_parts([held]), coding) if not folds or holds_out else None
-        held_out = None if held_out is not None and not len(held_out) else held_out
-        return Material(Rows.of(table, coding), held_out, Rows.of(self.examples.of_parts(judged), coding), vectors)
+        coding = Coding.fit(train, tuple(given.numbers), tuple(given.categories), scenarios, names)
+        held = Rows.of(held_out, coding) if held_out is not None and held_out.num_rows else None
+        return Material(Rows.of(train, coding), held, Rows.of(judged, coding), vectors)
 
 
 def fitted_and_scored(

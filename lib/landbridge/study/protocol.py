@@ -156,6 +156,10 @@ class Protocol(ABC):
         """
         raise ConfigError(f"there is no matrix of sources and targets for the task of {self.config.name}")
 
+    def left_out(self) -> Protocol:
+        """Return the protocol that judges each scenario by what was fitted on the others, without any row of it."""
+        raise ConfigError(f"study --left-out: no scenario can be left out of the task of {self.config.name}")
+
     def choosing(self, part: str) -> Protocol:
         """Return the protocol whose scores decide what `part` publishes: no row of `part` is fitted or judged in it."""
         raise ConfigError(f"study.published: nothing decides what to publish for the task of {self.config.name}")

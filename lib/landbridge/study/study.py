@@ -13,9 +13,10 @@ from landbridge.config.schema import Config
 from landbridge.errors import ConfigError
 from landbridge.feed.vectors import Texts
 from landbridge.lake.lake import Lake
+from landbridge.study.examples import Examples
 from landbridge.study.parts import open_parts
 from landbridge.study.plot import plot_map, plot_matrix, plot_table
-from landbridge.study.pointwise import Examples, PointStudy
+from landbridge.study.pointwise import PointStudy
 from landbridge.study.protocol import Protocol
 from landbridge.study.published import with_published
 from landbridge.study.runner import chosen, run_trials, trials_of
@@ -115,6 +116,23 @@ def matrix(protocol: Protocol, wanted: Sequence[str] | None, seeds: Sequence[int
             ]
             tracker.keep(files)
             say(f"The matrix is in {files[0]}, its picture beside it")
+    return rows
+
+
+def left_out(
+    protocol: Protocol, wanted: Sequence[str] | None, seeds: Sequence[int], folder: Path, say: Say
+) -> list[Row]:
+    """Judge every scenario by what was fitted on the others alone; write and print the table; return its rows."""
+    newcomers = protocol.left_out()
+    entries, store = chosen(newcomers, wanted), Store(folder / "left_out")
+    with tracked(protocol.config, "left out", say) as tracker:
+        facts = run_trials(newcomers, trials_of(newcomers, entries, seeds), store, say, tracker)
+        rows = table_of(newcomers, entries, facts, store)
+        _shown(rows, f"{protocol.config.name}: each scenario by what was fitted on the others alone", say)
+        if rows:
+            files = [write_table(rows, folder / "left_out.csv"), plot_table(rows, folder / "left_out.png")]
+            tracker.keep(files)
+            say(f"The table is in {files[0]}, its picture beside it, all scores in {store.folder / 'scores'}")
     return rows
 
 

@@ -7,6 +7,7 @@ which is what a special or a film has in common with its series; genres alone wo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -114,16 +115,16 @@ class Content(Part):
 
     def fit(self, evidence: Evidence) -> ContentFitted:
         """Take similarities of items by their tags; no answer is looked at."""
-        columns = _groups(evidence.tag_names)
+        columns = groups_of(evidence.tag_names)
         alike = [self._alike(sp.csr_matrix(evidence.tag_IT[:, place])) for place in columns.values()]
-        few = [place for place in columns.values() if len(place) <= _FEW_TAGS]
-        few_F = np.concatenate(few) if few else np.zeros(0, np.int64)
+        few_F = few_of(columns)
         shrink = evidence.levels.shrink
         return ContentFitted(self.damp, shrink, tuple(columns), tuple(alike), evidence.tag_IT, few_F)
 
     def _alike(self, tag_IG: sp.csr_matrix) -> sp.csr_matrix:
         item_M = np.flatnonzero(np.diff(tag_IG.indptr))
-        unit = _tf_idf(sp.csr_matrix(tag_IG[item_M]))
+        tag_MG = sp.csr_matrix(tag_IG[item_M])
+        unit = tf_idf(tag_MG, idf_of(tag_MG))
         across, items = sp.csr_matrix(unit.T), tag_IG.shape[0]
         blocks = []
         for start in range(0, len(item_M), _ROWS):
@@ -151,15 +152,27 @@ def said_by(
     return found
 
 
-def _groups(names: tuple[str, ...]) -> dict[str, NDArray[np.int64]]:
+def groups_of(names: tuple[str, ...]) -> dict[str, NDArray[np.int64]]:
     """Return the columns of each group, ascending by its name; tag t has the column t + 1."""
     group = np.array([name.split(":", 1)[0] if ":" in name else PLAIN for name in names], np.str_)
     return {str(one): np.flatnonzero(group == one) + 1 for one in np.unique(group)} if len(names) else {}
 
 
-def _tf_idf(tag_IG: sp.csr_matrix) -> sp.csr_matrix:
+def few_of(columns: Mapping[str, NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return the columns of the groups of few tags: those whose single tags a user, or a scenario, has a share of."""
+    few = [place for place in columns.values() if len(place) <= _FEW_TAGS]
+    return np.concatenate(few) if few else np.zeros(0, np.int64)
+
+
+def idf_of(tag_IG: sp.csr_matrix) -> NDArray[np.float32]:
+    """Return the weight of every tag, float32 [G]: rare ones weigh more."""
     items = int((np.diff(tag_IG.indptr) > 0).sum())
-    idf_G = np.log((1 + items) / (1 + np.bincount(tag_IG.indices, minlength=tag_IG.shape[1]))) + 1
-    weighed = sp.csr_matrix(tag_IG @ sp.diags_array(idf_G.astype(np.float32)))
+    idf_G: NDArray[np.float64] = np.log((1 + items) / (1 + np.bincount(tag_IG.indices, minlength=tag_IG.shape[1]))) + 1
+    return idf_G.astype(np.float32)
+
+
+def tf_idf(tag_IG: sp.csr_matrix, idf_G: NDArray[np.float32]) -> sp.csr_matrix:
+    """Return the weighed tags of every item as vectors of length 1; those of an item without any stay zero."""
+    weighed = sp.csr_matrix(tag_IG @ sp.diags_array(idf_G))
     norm_I = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
     return sp.csr_matrix(sp.diags_array((1 / np.maximum(norm_I, 1e-9)).astype(np.float32)) @ weighed)

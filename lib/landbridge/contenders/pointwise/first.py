@@ -18,11 +18,12 @@ from landbridge.contenders.pointwise.history import Answers, Levels, Past
 from landbridge.contenders.pointwise.neighbours import CompanionsFitted, NeighboursFitted
 from landbridge.contenders.pointwise.parts import Evidence, Features, Part, PartFitted
 from landbridge.contenders.pointwise.text import TextFitted
+from landbridge.contenders.pointwise.told import ToldFitted
 from landbridge.feed.rows import Rows
 
 _FITTED: dict[str, type[PartFitted]] = {
     one.kind: one
-    for one in (BiasesFitted, NeighboursFitted, CompanionsFitted, FactorsFitted, ContentFitted, TextFitted)
+    for one in (BiasesFitted, NeighboursFitted, CompanionsFitted, FactorsFitted, ContentFitted, TextFitted, ToldFitted)
 }
 
 
