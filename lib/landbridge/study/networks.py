@@ -1,6 +1,6 @@
 """The networks of a study of lists: each part and seed by one job of training, as a night fits them.
 
-A job fits all contenders that are asked for, by the configured launcher, once and on all that may be learned from: there
+A job fits all that is asked for, by the configured launcher, once and on all that may be learned from: there
 is no fit A before it. Its folder goes as soon as everything in it has been judged; a study that was killed takes up the
 fits that it finds.
 """
@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import numpy as np
 from landbridge.config.crossing import without_defaults
 from landbridge.config.days import Fit
 from landbridge.config.schema import Config
-from landbridge.contenders.base import ALL, Contender, Fitted, View
+from landbridge.contenders.base import Contender, Fitted, View
 from landbridge.contenders.folder import fit_folder, is_of, load_fitted
 from landbridge.contenders.staged import Staged
 from landbridge.feed.assemble import Assembler

@@ -131,7 +131,7 @@ class Protocol(ABC):
     def fingerprint(self, trial: Trial) -> Mapping[str, str]:
         """Return all that the trial's scores depend on, name to hash: data, configuration, code."""
 
-    def expect(self, trials: Sequence[Trial]) -> None:
+    def expect(self, trials: Sequence[Trial]) -> None:  # noqa: B027  (most have nothing to note)
         """Note all trials that are about to be run, for who fits several together."""
 
     @abstractmethod
