@@ -19,6 +19,7 @@ from landbridge.feed.past import Past
 from landbridge.feed.rows import Coding, Rows
 from landbridge.models.initial import salt
 from landbridge.models.rankers import PointRanker, RankerSizes, new_ranker
+from landbridge.models.together import Together
 
 Around = Callable[[Labels], Objective]
 
@@ -66,10 +67,10 @@ class Material:
 
 
 class Fitting:
-    """What strategies fit with; `name` is the contender's, and seeds what is drawn."""
+    """What strategies fit with; `name` is the contender's, and seeds what is drawn; `ranks` share each fit."""
 
-    def __init__(self, name: str, kind: str, settings: RankerSettings) -> None:
-        self.name, self.kind, self.settings = name, kind, settings
+    def __init__(self, name: str, kind: str, settings: RankerSettings, ranks: Together | None = None) -> None:
+        self.name, self.kind, self.settings, self.ranks = name, kind, settings, ranks
         self._kept: dict[str, tuple[weakref.ref[Rows], int, Fit]] = {}
 
     def new(self, view: PointView, rows: Rows, seen: Rows | None = None) -> PointRanker:
@@ -119,7 +120,7 @@ class Fitting:
         held_out = given.held_out
         judged = None if held_out is None or not len(held_out) else Prepared.of(held_out, known, past, as_scenario)
         drawn = int(salt(view.seed, self.name, "continued" if continued else "fresh") >> np.uint64(33))
-        found = fit_ranker(ranker, train, judged, settings, drawn, continued, target_N=target_N, around=around)
+        found = fit_ranker(ranker, train, judged, settings, drawn, continued, self.ranks, target_N, around)
         return Fit(ranker, known, past, as_scenario, tuple(found))
 
 
