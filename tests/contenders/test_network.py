@@ -120,8 +120,9 @@ def test_zero_shot_answers_as_if_the_target_were_the_source():
 def test_the_source_is_fitted_once_for_all_targets():
     one = PointNetwork("shared", "fine_tune", SMALL)
     view = PointView(CONFIG, "small", TRAIN, HELD_OUT, 0)
-    assert one._of_source(view) is one._of_source(replace(view, scope="middle"))
-    assert one._of_source(view) is not one._of_source(replace(view, seed=1))
+    source = one._fitting.source
+    assert source(view) is source(replace(view, scope="middle"))
+    assert source(view) is not source(replace(view, seed=1))
 
 
 def test_what_cannot_be_fitted_is_said():

@@ -45,6 +45,18 @@ class Meta(Node):
     turns: int = Field(8, ge=1, description="How often an epoch comes to each scenario.")
 
 
+class Bridge(Node):
+    """The strategy bridge: what the source knows of a user comes in beside what the target knows."""
+
+    weight: float = Field(10.0, gt=0, description="Rows of the target for which it counts: k in n u + k u_bridge.")
+
+
+class Graph(Node):
+    """The strategy graph: users and items smoothed over who liked what in both scenarios."""
+
+    layers: int = Field(2, ge=1, description="Steps along edges; what is read is the mean of all, and of none.")
+
+
 class Crossings(Node):
     """What each strategy is told that has something of its own to be told."""
 
@@ -52,6 +64,8 @@ class Crossings(Node):
     adversarial: Adversarial = Adversarial()
     align: Align = Align()
     meta: Meta = Meta()
+    bridge: Bridge = Bridge()
+    graph: Graph = Graph()
 
 
 def check_strategies(strategies: Sequence[str], pointwise: bool, parts: bool) -> None:
@@ -70,5 +84,5 @@ def check_strategies(strategies: Sequence[str], pointwise: bool, parts: bool) ->
 def without_defaults(tree: dict[str, Any]) -> dict[str, Any]:
     """Return the section transfer as it was before strategies were told anything, where they are told nothing new."""
     plain = Crossings().model_dump(mode="json")
-    told = ("adversarial", "align", "meta")
+    told = ("adversarial", "align", "meta", "bridge", "graph")
     return {name: value for name, value in tree.items() if name not in told or value != plain[name]}

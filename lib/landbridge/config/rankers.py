@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from landbridge.config.histories import Reading, check_heads
 from landbridge.config.node import Name, Node, Share
 
 Kind = Literal["single", "shared", "shared_bottom", "mmoe", "star", "ple", "pepnet", "adasparse"]
-Crossing = Literal["joint", "target_only", "zero_shot", "fine_tune"]
+Crossing = Literal[
+    "joint",
+    "target_only",
+    "zero_shot",
+    "fine_tune",
+    "freeze",
+    "low_rank",
+    "side",
+    "fusion",
+    "bridge",
+    "graph",
+    "adversarial",
+    "align",
+    "meta",
+    "prompt",
+]
 
 
 class Sparsity(Node):
@@ -70,6 +85,16 @@ class RankerSettings(Reading):
     dropout: float = Field(0.2, ge=0, lt=1)
     weight_decay: float = Field(0.01, ge=0, description="Decoupled from the gradient (AdamW).")
     user_rows: int = Field(2, ge=1, description="A user with fewer training rows has no embedding.")
+
+    @field_validator("strategies", mode="before")
+    @classmethod
+    def _of_rows(cls, given: Any) -> Any:
+        if isinstance(given, list | tuple) and "generative" in given:
+            raise ValueError(
+                "generative models which of all items a user takes, and a row asks about one: it is a strategy of "
+                "lists (transfer.strategies); leave it out here"
+            )
+        return given
 
     @model_validator(mode="after")
     def _reads_what_is_there(self) -> Self:

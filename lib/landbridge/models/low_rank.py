@@ -34,9 +34,20 @@ class LowRank(nn.Linear):
         """Return [..., out] of [..., in]."""
         return F.linear(value, self.weight, self.bias) + self.scale * ((value @ self.low.T) @ self.high.T)
 
+    @property
+    def whole(self) -> Tensor:
+        """W + s B A, which does alone what the pair does beside W; B and A learn by it."""
+        return self.weight + self.scale * (self.high @ self.low)
+
     def merged(self) -> Tensor:
-        """Return W + s B A, which does alone what the pair does beside W."""
+        """Return `whole`, cut off from what learns."""
         return self.weight.detach() + self.scale * (self.high.detach() @ self.low.detach())
+
+
+def matrix(layer: nn.Module) -> Tensor:
+    """Return the matrix of a linear layer for whoever reads it without calling the layer, an adapter's pair in it."""
+    assert isinstance(layer, nn.Linear)
+    return layer.whole if isinstance(layer, LowRank) else layer.weight
 
 
 def adapt(network: nn.Module, seed: int, rank: int = RANK, scale: float = 1.0) -> None:

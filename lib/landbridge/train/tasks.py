@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from landbridge.config.crossing import Meta
 from landbridge.feed.batches import Batch
+from landbridge.models.adapted import adapted, asked_with
 from landbridge.models.together import Together
 from landbridge.train.objectives import Objective
 from landbridge.train.streams import Epochs
@@ -31,18 +31,6 @@ class Turn:
     place: int
     support: tuple[int, Batch]
     query: tuple[int, Batch]
-
-
-class _Asked(nn.Module):
-    """A network as its objectives ask it, so that they can be asked about other weights."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, objective: Objective, batch: Batch, epoch: int) -> tuple[Tensor, float]:
-        """Return the objective's loss and weight."""
-        return objective.loss(batch, epoch)
 
 
 class Tasks(Objective):
@@ -70,24 +58,9 @@ class Tasks(Objective):
     def loss(self, batch: Turn, epoch: int) -> tuple[Tensor, float]:  # type: ignore[override]
         """Return the loss of the second batch with the weights adapted to the first, and its weight."""
         part = self.parts[batch.place]
-        adapted = self._adapted(part, *batch.support)
-        own, other = batch.query
-        found: tuple[Tensor, float] = torch.func.functional_call(_Asked(self.network), adapted, (part, other, own))
+        support_epoch, support = batch.support
+        loss, weight = part.loss(support, support_epoch)
+        weights = adapted(self.network, loss, weight, self.given.rate, self.ranks)
+        own, query = batch.query
+        found: tuple[Tensor, float] = asked_with(self.network, weights, lambda: part.loss(query, own))
         return found
-
-    def _adapted(self, part: Objective, epoch: int, batch: Batch) -> dict[str, Tensor]:
-        """Return the learned weights, as `_Asked` names them, after a step on a batch that all ranks hold together."""
-        weights = {name: value for name, value in self.network.named_parameters() if value.requires_grad}
-        loss, weight = part.loss(batch, epoch)
-        found = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
-        gradients = [
-            torch.zeros_like(value) if gradient is None else gradient
-            for value, gradient in zip(weights.values(), found, strict=True)
-        ]
-        flat = self.ranks.sum_(torch.cat([*(one.reshape(-1) for one in gradients), torch.tensor([weight])]))
-        flat = self.given.rate * flat[:-1] / flat[-1].clamp(min=1.0)
-        moves = torch.split(flat, [value.numel() for value in weights.values()])
-        return {
-            f"network.{name}": value - move.view_as(value)
-            for (name, value), move in zip(weights.items(), moves, strict=True)
-        }

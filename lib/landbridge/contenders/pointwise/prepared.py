@@ -76,6 +76,18 @@ class Prepared:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def take(self, index_N: NDArray[Any]) -> Prepared:
+        """Return the rows at the index, prepared as they are here."""
+        return Prepared(
+            self.rows.take(index_N),
+            self.user_N[index_N],
+            self.item_N[index_N],
+            self.scenario_N[index_N],
+            self.feature_NG[index_N],
+            self.past,
+            None if self.beside is None else self.beside.take(index_N),
+        )
+
     def batch(self, index_B: NDArray[Any]) -> Questions:
         """Return the rows at the index."""
         tags = self.rows.tag_NT[index_B]

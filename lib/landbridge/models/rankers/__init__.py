@@ -7,6 +7,7 @@ from pathlib import Path
 from landbridge.errors import ConfigError
 from landbridge.models.rankers.adasparse import AdaSparse
 from landbridge.models.rankers.base import PointRanker, load_ranker, save_ranker
+from landbridge.models.rankers.forms import change
 from landbridge.models.rankers.mmoe import MMoE
 from landbridge.models.rankers.pepnet import PepNet
 from landbridge.models.rankers.ple import Ple
@@ -39,7 +40,7 @@ def new_ranker(kind: str, sizes: RankerSizes, seed: int) -> PointRanker:
 
 def read_ranker(folder: Path) -> PointRanker:
     """Return the ranker that `save_ranker` wrote into the folder."""
-    return load_ranker(folder, RANKERS)
+    return load_ranker(folder, RANKERS, change)
 
 
 __all__ = ["RANKERS", "PointRanker", "RankerSizes", "new_ranker", "read_ranker", "save_ranker"]

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from landbridge.models.rankers.base import PointRanker
 from landbridge.models.rankers.inputs import Given
-from landbridge.models.rankers.layers import Drop
+from landbridge.models.rankers.layers import Drop, Entrance
 from landbridge.models.rankers.sizes import RankerSizes
 
 BETA = 2.0
@@ -62,17 +62,18 @@ class Pruned(nn.Module):
         widths = (width, *sizes.hidden, *sizes.tower)
         self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in itertools.pairwise(widths)])
         self.norms = nn.ModuleList([nn.LayerNorm(b) for b in widths[1:]])
+        self.entrance = Entrance(widths[1:])
         self.pruners = nn.ModuleList([nn.Linear(sizes.dim + b, b) for b in widths[1:]])
         self.logit = nn.Linear(widths[-1], sizes.tasks)
 
     def forward(self, hidden_BW: Tensor, scenario_BD: Tensor, drop: Drop | None) -> tuple[Tensor, Tensor]:
         """Return logit_BK and pruned_BL."""
         shares = []
-        for layer, norm, pruner in zip(self.layers, self.norms, self.pruners, strict=True):
+        for place, (layer, norm, pruner) in enumerate(zip(self.layers, self.norms, self.pruners, strict=True)):
             hidden_BW = F.gelu(norm(layer(hidden_BW)))
             said_BW = pruner(torch.cat([scenario_BD, hidden_BW], dim=1))
             shares.append(pruned_share(said_BW))
-            hidden_BW = hidden_BW * factors(said_BW)
+            hidden_BW = self.entrance(place, hidden_BW * factors(said_BW))
             hidden_BW = hidden_BW if drop is None else drop(hidden_BW)
         return torch.as_tensor(self.logit(hidden_BW)), torch.stack(shares, dim=1)
 

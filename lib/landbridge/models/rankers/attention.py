@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from landbridge.models.encoder import Table
+from landbridge.models.low_rank import matrix
 from landbridge.models.rankers.questions import Events
 from landbridge.models.rankers.sizes import RankerSizes
 
@@ -63,7 +64,7 @@ class TargetAttention(nn.Module):
         rows, dim = item_BD.shape
         # q . (K e) = (K' q) . e: the keys of all events need not be computed.
         query_BHD = self.query(item_BD).view(rows, self.heads, dim)
-        asked_BHD = torch.einsum("bhd,hde->bhe", query_BHD, self.key.weight.view(self.heads, dim, dim))
+        asked_BHD = torch.einsum("bhd,hde->bhe", query_BHD, matrix(self.key).view(self.heads, dim, dim))
         logit_BHL = asked_BHD @ event_BLD.transpose(1, 2) / dim**0.5 + self.pair(pair_BLP).transpose(1, 2)
         logit_BHL = logit_BHL.masked_fill(~present_BL[:, None], FLOOR)
         # A place of its own for "nothing", whose logit is zero: the constant in the denominator.

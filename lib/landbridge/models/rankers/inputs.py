@@ -20,6 +20,8 @@ from landbridge.models.rankers.layers import Drop
 from landbridge.models.rankers.questions import Questions
 from landbridge.models.rankers.sizes import RankerSizes
 
+Vectors = dict[str, Tensor]
+
 
 @dataclass(frozen=True)
 class Given:
@@ -59,7 +61,9 @@ class Inputs(nn.Module):
         if self.history is not None:
             self.width += 2 * dim
             self.taste = nn.Linear(dim, sizes.tasks, bias=False)
-        self.norm = nn.LayerNorm(self.width)
+        self.norm: nn.Module = nn.LayerNorm(self.width)
+        # What a strategy carries into the vectors of user and item; nothing as a rule.
+        self.carried: Carried | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -70,6 +74,8 @@ class Inputs(nn.Module):
         """Return what is given, and wide_BK: a part of the logits that no tower changes."""
         id_B = {"user": questions.user_B, "item": questions.item_B, "scenario": questions.scenario_B}
         vectors = {name: table(id_B[name]) for name, table in self.ids.items()}
+        if self.carried is not None:
+            vectors |= self.carried(vectors, id_B, self.ids)
         if drop is not None:
             vectors = {name: drop.rows(value) if name == "user" else value for name, value in vectors.items()}
         parts = list(vectors.values())
@@ -116,6 +122,14 @@ class Inputs(nn.Module):
         return [read_BW, events.taste_BT, user_BD, product_BD], straight_BK
 
 
+class Carried(nn.Module):
+    """What is known of user and item elsewhere, and changes their vectors before anything reads them."""
+
+    def forward(self, vectors: Mapping[str, Tensor], id_B: Mapping[str, Tensor], tables: nn.ModuleDict) -> Vectors:
+        """Return the vectors BD that change, by field; `vectors` are those of the `tables`, for the ids `id_B`."""
+        raise NotImplementedError
+
+
 class Bag(nn.Module):
     """The mean of the tags' vectors."""
 
@@ -126,7 +140,10 @@ class Bag(nn.Module):
     def forward(self, tag_E: Tensor, start_B: Tensor) -> Tensor:
         """Return the mean [B, D]; zero where there are no tags."""
         known = torch.where(tag_E < self.tag.table.num_embeddings, tag_E, 0)
-        return F.embedding_bag(known, self.tag.table.weight, start_B, mode="mean")
+        weight = self.tag.table.weight
+        if self.tag.held is not None:
+            weight = torch.where(self.tag.held[:, None], weight.detach(), weight)
+        return F.embedding_bag(known, weight, start_B, mode="mean")
 
 
 class Numbers(nn.Module):

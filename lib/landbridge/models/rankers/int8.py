@@ -3,8 +3,8 @@
 A row of its own scale is the per-channel, symmetric form of integer quantisation (Jacob et al. 2018, section 2.1,
 equation 1, zero point 0; Krishnamoorthi 2018, section 3.1). Scales are powers of two so that a rounded weight is a 32
 bit float exactly: what is rounded, saved and loaded has the same bits, and rounding it again changes nothing. Vectors
-(biases, normalisations) stay as they are. Products are computed in 32 bits: at the widths of rankers, kernels of 8 bit
-products were measured to be slower.
+(biases, normalisations) and ids stay as they are. Products are computed in 32 bits: at the widths of rankers, kernels
+of 8 bit products were measured to be slower.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def packed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return matrices as int8 of their shape, and under ``<name>.power`` the power of two of each row, int8 too."""
     found: dict[str, Tensor] = {}
     for name, value in weights.items():
-        if value.dim() < 2:
+        if value.dim() < 2 or not value.is_floating_point():
             found[name] = value
             continue
         power_R1 = _powers(value)

@@ -41,6 +41,22 @@ class Drop:
         return value_BW * (kept / (1.0 - self.rate))
 
 
+class Entrance(nn.Module):
+    """Where another network may enter: behind each of the hidden layers, of `widths`, of what has one.
+
+    Nothing enters as long as no strategy sets `entering`; a layer's output then goes on as it is.
+    """
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.widths = tuple(widths)
+        self.entering: Callable[[int, Tensor], Tensor] | None = None
+
+    def forward(self, place: int, hidden_BW: Tensor) -> Tensor:
+        """Return the output [B, W] of the hidden layer at the place, with what enters there."""
+        return hidden_BW if self.entering is None else self.entering(place, hidden_BW)
+
+
 class Stack(nn.Module):
     """Linear layers, each followed by the normalisation of its own row (Ba et al. 2016) and a GELU.
 
@@ -52,12 +68,13 @@ class Stack(nn.Module):
         every = (width, *widths)
         self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in itertools.pairwise(every)])
         self.norms = nn.ModuleList([nn.LayerNorm(b) for b in widths])
+        self.entrance = Entrance(widths)
         self.out = every[-1]
 
     def forward(self, hidden_BW: Tensor, drop: Drop | None) -> Tensor:
         """Return the last layer's values [B, out]."""
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            hidden_BW = F.gelu(norm(layer(hidden_BW)))
+        for place, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            hidden_BW = self.entrance(place, F.gelu(norm(layer(hidden_BW))))
             if drop is not None:
                 hidden_BW = drop(hidden_BW)
         return hidden_BW

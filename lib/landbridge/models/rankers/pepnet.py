@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from landbridge.models.rankers.base import PointRanker
 from landbridge.models.rankers.inputs import Given
-from landbridge.models.rankers.layers import Drop
+from landbridge.models.rankers.layers import Drop, Entrance
 from landbridge.models.rankers.sizes import RankerSizes
 
 GAMMA = 2.0
@@ -80,13 +80,14 @@ class Personal(nn.Module):
         widths = (width, *sizes.hidden, *sizes.tower)
         self.layers = nn.ModuleList([nn.Linear(a, b) for a, b in itertools.pairwise(widths)])
         self.norms = nn.ModuleList([nn.LayerNorm(b) for b in widths[1:]])
+        self.entrance = Entrance(widths[1:])
         self.scales = nn.ModuleList([Gate(prior, width, b, b) for b in widths[1:]])
         self.logit = nn.Linear(widths[-1], 1)
 
     def forward(self, gated_BW: Tensor, prior_BW: Tensor, drop: Drop | None) -> Tensor:
         """Return logit_B1."""
         hidden_BW = gated_BW
-        for layer, norm, scale in zip(self.layers, self.norms, self.scales, strict=True):
-            hidden_BW = F.gelu(norm(layer(hidden_BW))) * scale(prior_BW, gated_BW)
+        for place, (layer, norm, scale) in enumerate(zip(self.layers, self.norms, self.scales, strict=True)):
+            hidden_BW = self.entrance(place, F.gelu(norm(layer(hidden_BW))) * scale(prior_BW, gated_BW))
             hidden_BW = hidden_BW if drop is None else drop(hidden_BW)
         return torch.as_tensor(self.logit(hidden_BW))

@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from landbridge.models.low_rank import matrix
 from landbridge.models.rankers.base import PointRanker
 from landbridge.models.rankers.inputs import Given
-from landbridge.models.rankers.layers import Drop, Tower, by_scenario
+from landbridge.models.rankers.layers import Drop, Entrance, Tower, by_scenario
 from landbridge.models.rankers.sizes import RankerSizes
 
 
@@ -30,6 +31,7 @@ class Star(PointRanker):
         widths = (self.inputs.width, *sizes.hidden, *sizes.tower, sizes.tasks)
         self.centre = nn.ModuleList([nn.Linear(a, b) for a, b in itertools.pairwise(widths)])
         self.norms = nn.ModuleList([nn.LayerNorm(width) for width in widths[1:-1]])
+        self.entrance = Entrance(widths[1:-1])
         self.own = nn.ModuleList([Own(widths) for _ in range(sizes.scenarios - 1)])
         self.auxiliary = Tower(self.inputs.width, sizes.tower, sizes.tasks)
 
@@ -53,9 +55,9 @@ class Star(PointRanker):
         value_RW = own(value_RW)
         last = len(self.centre) - 1
         for place, (centre, scale, shift) in enumerate(zip(self.centre, own.scales, own.shifts, strict=True)):
-            value_RW = F.linear(value_RW, centre.weight * scale, centre.bias + shift)
+            value_RW = F.linear(value_RW, matrix(centre) * scale, centre.bias + shift)
             if place < last:
-                value_RW = F.gelu(self.norms[place](value_RW))
+                value_RW = self.entrance(place, F.gelu(self.norms[place](value_RW)))
                 value_RW = value_RW if drop is None else drop(value_RW)
         return value_RW
 
