@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from landbridge.config.node import Node
+from landbridge.config.node import Node, Share
 
 StrategyName = Literal[
     "joint",
@@ -21,6 +21,8 @@ StrategyName = Literal[
     "adversarial",
     "align",
     "meta",
+    "bridge",
+    "generative",
 ]
 
 
@@ -45,6 +47,25 @@ class Meta(Node):
     turns: int = Field(8, ge=1, description="How often an epoch comes to each scenario.")
 
 
+class Bridge(Node):
+    """The strategy bridge: what the source knows of a user, carried over by a map of the user's own."""
+
+    strength: float = Field(
+        3.0,
+        gt=0,
+        description="How many of the user's own events in the target the source's word is worth: k in "
+        "(n own + k carried over) / (n + k).",
+    )
+    hidden: int = Field(32, ge=1, description="Width of the layers that make the map.")
+
+
+class Generative(Node):
+    """The strategy generative: a variational autoencoder of all scenarios, with a decoder of each one's own."""
+
+    beta: float = Field(0.01, ge=0, description="Of the divergence beside an example's loss, when it has risen.")
+    anneal: Share = Field(0.5, description="Share of a fresh fit's steps over which beta rises from nothing.")
+
+
 class Crossings(Node):
     """What each strategy is told that has something of its own to be told."""
 
@@ -52,6 +73,8 @@ class Crossings(Node):
     adversarial: Adversarial = Adversarial()
     align: Align = Align()
     meta: Meta = Meta()
+    bridge: Bridge = Bridge()
+    generative: Generative = Generative()
 
 
 def check_strategies(strategies: Sequence[str], pointwise: bool, parts: bool) -> None:
@@ -69,5 +92,5 @@ def check_strategies(strategies: Sequence[str], pointwise: bool, parts: bool) ->
 def without_defaults(tree: dict[str, Any]) -> dict[str, Any]:
     """Return the section transfer as it was before strategies were told anything, where they are told nothing new."""
     plain = Crossings().model_dump(mode="json")
-    told = ("adversarial", "align", "meta")
+    told = ("adversarial", "align", "meta", "bridge", "generative")
     return {name: value for name, value in tree.items() if name not in told or value != plain[name]}
