@@ -50,7 +50,7 @@ def objective_of(kit, networks, name, ranks=None):
     if name == "bridge":
         return kit.objective(networks, "retriever", SMALL, ranks.rank, ranks.size, batch=16)
     parts = [
-        kit.objective(networks, "retriever", scenario, ranks.rank, ranks.size, batch=16)
+        kit.objective(networks, "retriever", scenario, ranks.rank, ranks.size, batch=64)
         for scenario in (SOURCE, SMALL, TINY)
     ]
     drawn = [Generating(**vars(part), beta=0.1, rise=1.5) for part in parts]
@@ -101,7 +101,7 @@ def test_the_divergence_is_added_at_its_weight(kit):
     with_none, with_some, rising = (
         Generating(**vars(part), beta=beta, rise=rise) for beta, rise in ((0.0, 0.0), (0.1, 0.0), (0.1, 2.0))
     )
-    batch = list(part.batches(1))[0]
+    batch = next(iter(part.batches(1)))
     (none, weight), (some, _), (half, _) = (objective.loss(batch, 1) for objective in (with_none, with_some, rising))
     assert some.item() > none.item() + 0.01 * weight
     assert (half - none).item() == pytest.approx(0.5 * (some - none).item(), rel=1e-3)

@@ -2,7 +2,7 @@
 
 Mult-VAE (Liang et al. 2018): a user's vector is drawn from N(mean, variance) in training and is the mean in scoring;
 the decoder gives a multinomial over items; what is made small is its loss and beta times the divergence of the
-distribution from N(0, I), beta rising from nothing while the fit runs (section 2.2.2 there). The multinomial is the
+distribution from N(0, I), beta rising from nothing while the fit runs (section 2.2 there). The multinomial is the
 retriever's sampled softmax, and its user tower the encoder, which reads events in their order.
 
 All scenarios share the decoder's items E. One of a scenario's own stands beside it, E M_s with M_s at zero in the
@@ -64,5 +64,7 @@ class RetrieverGenerative(Retriever):
 
 
 def divergence(mean_HD: Tensor, log_variance_HD: Tensor) -> Tensor:
-    """Return divergence_H, Kullback and Leibler's, of N(mean, variance) from N(0, I) (Kingma and Welling 2014, B)."""
+    """Return divergence_H of N(mean, variance) from N(0, I), by Kullback and Leibler (Kingma and Welling 2014, appendix
+    B).
+    """
     return 0.5 * (torch.exp(log_variance_HD) + mean_HD**2 - 1.0 - log_variance_HD).sum(1)

@@ -1,6 +1,6 @@
 """The loss of a generative retriever: that of retrieving, and the divergence of what users are drawn from.
 
-Its weight rises from nothing to beta while the fit runs (annealing: Liang et al. 2018, section 2.2.2), so that users
+Its weight rises from nothing to beta while the fit runs (annealing: Liang et al. 2018, section 2.2), so that users
 have learned to tell something before they are drawn together.
 """
 
