@@ -20,7 +20,8 @@ SETTINGS = (
     "retriever.dim=16", "retriever.dropout=0", "retriever.learning_rate=0.01", "retriever.epochs=14",
     "ranker.dim=16", "ranker.dropout=0", "ranker.learning_rate=0.01", "ranker.epochs=16",
     "transfer.epochs=4", "transfer.learning_rate=0.002", "transfer.batch=32",
-    "split.validation_days=1", "split.test_days=1", "guard.windows=1", f"transfer.strategies=[{', '.join(STRATEGIES)}]",
+    "split.validation_days=1", "split.test_days=1", "guard.windows=1", "recommend.contenders=[popularity]",
+    f"transfer.strategies=[{', '.join(STRATEGIES)}]",
 )  # fmt: skip
 
 
@@ -115,8 +116,7 @@ def test_what_the_source_knows_arrives(telling, name, network):
 
 def test_what_the_source_knows_of_a_user_is_carried_over(tmp_path):
     """People of the source are asked about the target, where some who were there before them have been seen."""
-    few = ("transfer.strategies=[bridge]", "recommend.contenders=[popularity]")
-    found = rates(hits(tmp_path, False, 2, *few, shared=24, moved=False))
+    found = rates(hits(tmp_path, False, 2, "transfer.strategies=[bridge]", shared=24, moved=False))
     for network in ("retriever", "ranker"):
         assert found["bridge", network] >= found["target_only", network] + 0.25, found
 

@@ -19,7 +19,8 @@ CROSSING = [name for name, strategy in STRATEGIES.items() if strategy.crosses]
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory):
     """Two nights with every strategy."""
-    first = night_of(tmp_path_factory.mktemp("strategies"), f"transfer.strategies=[{', '.join(CROSSING)}]")
+    named = f"transfer.strategies=[{', '.join(CROSSING)}]"
+    first = night_of(tmp_path_factory.mktemp("strategies"), named, "recommend.contenders=[popularity]")
     second = night_on(first.config, first.ds + dt.timedelta(days=1))
     for night in (first, second):
         PRETRAIN.run(night)
