@@ -7,6 +7,7 @@ import torch
 from landbridge.config.crossing import Crossings
 from landbridge.errors import TrainError
 from landbridge.feed.whitening import Whitening
+from landbridge.models.generative import RetrieverGenerative
 from landbridge.models.histories import Histories
 from landbridge.models.likeness import Users
 from landbridge.models.networks import NAMES, Networks
@@ -188,6 +189,8 @@ def test_every_learned_parameter_gets_gradient_and_no_other(strategy, source, si
     user_HW = retriever.users(histories)
     ((user_HW @ retriever.items(items[0], features[0, :, :6]).T) ** 2).sum().backward()
     (started.ranker(histories, torch.arange(1), items, features) ** 2).sum().backward()
+    if isinstance(retriever, RetrieverGenerative):
+        retriever.drawn(histories, None)[1].sum().backward()
     likeness = strategy.likeness(Crossings(), Alone())
     assert (likeness is not None) is strategy.beside
     if likeness is not None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from tests.train.nights import night_of
 
-from landbridge.contenders.folder import load_fitted
+from landbridge.contenders.folder import find_fitted, load_fitted
 from landbridge.errors import TrainError
 from landbridge.feed.assemble import Assembler
 from landbridge.train.launch import horovod_found
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.system
 HOROVOD = pytest.param("horovod", marks=pytest.mark.skipif(not horovod_found(), reason="Horovod is not installed"))
 PROCESSES = {"process": 1, "horovod": 2}
 LONG = ("retriever.epochs=4000", "train.stall_seconds=120")
-SHARED = ("fine_tune", "freeze", "prompt", "adversarial", "align", "meta")
+SHARED = ("fine_tune", "freeze", "prompt", "adversarial", "align", "meta", "bridge", "generative")
 NIGHT = """
 import sys
 from pathlib import Path
@@ -106,21 +106,19 @@ def test_one_and_two_processes_score_alike(tmp_path):
         FINETUNE.run(night)
         scores[launcher] = [
             score
-            for name in ("United%20Kingdom/target_only", *(f"Germany/{strategy}" for strategy in SHARED))
-            for score in _scores(night, name)
+            for scenario, name in (("United Kingdom", "target_only"), *(("Germany", strategy) for strategy in SHARED))
+            for score in _scores(night, scenario, name)
         ]
     for one, two in zip(scores["process"], scores["horovod"], strict=True):
         np.testing.assert_allclose(two, one, rtol=2e-2, atol=2e-2)
 
 
-def _scores(night, name):
-    scope, contender = name.split("/")
+def _scores(night, scenario, name):
     assembler = Assembler.load(night.models / "assembler")
-    scenario = scope.replace("%20", " ")
     rows = night.lake.read("user_state").sort_by("user_id")
     states = assembler.states(rows, scenario)
     catalogue = assembler.catalogue(scenario, np.arange(1, 40, dtype=np.int32), night.ds)
-    fitted = load_fitted(night.models / "fits" / "C" / scope / contender)
+    fitted = load_fitted(find_fitted(night.models, "C", scenario)[name])
     everything = np.tile(np.arange(len(catalogue.items)), (len(states), 1))
     return fitted.score(states, catalogue), fitted.probability(states, catalogue, everything)
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from landbridge.config.node import Node
+from landbridge.config.node import Node, Share
 
 StrategyName = Literal[
     "joint",
@@ -21,6 +21,8 @@ StrategyName = Literal[
     "adversarial",
     "align",
     "meta",
+    "bridge",
+    "generative",
 ]
 
 
@@ -46,9 +48,22 @@ class Meta(Node):
 
 
 class Bridge(Node):
-    """The strategy bridge: what the source knows of a user comes in beside what the target knows."""
+    """The strategy bridge: what the source knows of a user, carried over by a map of the user's own."""
 
-    weight: float = Field(10.0, gt=0, description="Rows of the target for which it counts: k in n u + k u_bridge.")
+    strength: float = Field(
+        3.0,
+        gt=0,
+        description="How many of the user's own events in the target the source's word is worth: k in "
+        "(n own + k carried over) / (n + k).",
+    )
+    hidden: int = Field(32, ge=1, description="Width of the layers that make the map.")
+
+
+class Generative(Node):
+    """The strategy generative: a variational autoencoder of all scenarios, with a decoder of each one's own."""
+
+    beta: float = Field(0.01, ge=0, description="Of the divergence beside an example's loss, when it has risen.")
+    anneal: Share = Field(0.5, description="Share of a fresh fit's steps over which beta rises from nothing.")
 
 
 class Graph(Node):
@@ -65,6 +80,7 @@ class Crossings(Node):
     align: Align = Align()
     meta: Meta = Meta()
     bridge: Bridge = Bridge()
+    generative: Generative = Generative()
     graph: Graph = Graph()
 
 
@@ -84,5 +100,5 @@ def check_strategies(strategies: Sequence[str], pointwise: bool, parts: bool) ->
 def without_defaults(tree: dict[str, Any]) -> dict[str, Any]:
     """Return the section transfer as it was before strategies were told anything, where they are told nothing new."""
     plain = Crossings().model_dump(mode="json")
-    told = ("adversarial", "align", "meta", "bridge", "graph")
+    told = ("adversarial", "align", "meta", "bridge", "generative", "graph")
     return {name: value for name, value in tree.items() if name not in told or value != plain[name]}

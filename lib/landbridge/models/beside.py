@@ -60,7 +60,7 @@ class RetrieverBeside(Retriever):
 
     def __init__(self, own: Retriever, source: Retriever, gate: str) -> None:
         super().__init__(own.sizes)
-        _adopt(self, own, source)
+        adopt(self, own, source)
         self.user_gate, self.item_gate = GATES[gate](own.sizes.dim), GATES[gate](own.sizes.dim)
 
     def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
@@ -83,7 +83,7 @@ class RankerBeside(Ranker):
 
     def __init__(self, own: Ranker, source: Ranker, gate: str) -> None:
         super().__init__(own.sizes)
-        _adopt(self, own, source)
+        adopt(self, own, source)
         self.gates = nn.ModuleList([GATES[gate](width) for width in own.sizes.rank_hidden])
         self._given: list[Tensor] = []
 
@@ -102,9 +102,10 @@ class RankerBeside(Ranker):
         return torch.as_tensor(self.gates[place](hidden_BKW, self._given[place]))
 
 
-def _adopt(network: RetrieverBeside | RankerBeside, own: nn.Module, source: nn.Module) -> None:
+def adopt(network: nn.Module, own: nn.Module, source: nn.Module) -> None:
+    """Give a network the weights of its own, and a copy of the source beside them that does not learn."""
     network.load_state_dict(own.state_dict())
     kept = copy.deepcopy(source)
     for value in kept.parameters():
         value.requires_grad_(False)
-    network.source = kept  # type: ignore[assignment]
+    network.source = kept

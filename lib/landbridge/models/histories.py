@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -57,6 +57,13 @@ class Histories:
     def present(self) -> Tensor:
         """present_HL: true where there is an event."""
         return self.item_HL > 0
+
+    def kept(self, kept_HL: Tensor) -> Histories:
+        """Return the events that are kept, right-aligned again; the rest is padding."""
+        order_HL = torch.argsort(kept_HL.to(torch.int8), dim=1, stable=True)
+        names = ("item_HL", "scenario_HL", "type_HL", "outcome_HL", "age_HL")
+        values = {name: torch.where(kept_HL, getattr(self, name), 0).gather(1, order_HL) for name in names}
+        return replace(self, **values)
 
     def keys(self) -> NDArray[np.uint64]:
         """Return a hash of every row's content: the same row has the same key in every batch and on every rank."""

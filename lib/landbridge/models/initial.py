@@ -37,14 +37,19 @@ def uniform(keys: NDArray[np.uint64]) -> NDArray[np.float64]:
     return (np.asarray(mix(keys) >> np.uint64(11), np.float64) + 0.5) * 2.0**-53
 
 
+def normal(keys: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Return normal numbers by Box and Muller's transform; each uses up its key and the one after it."""
+    with np.errstate(over="ignore"):
+        radius = np.sqrt(-2.0 * np.log(uniform(keys)))
+        return np.asarray(radius * np.cos(2.0 * math.pi * uniform(keys + np.uint64(1))))
+
+
 def rows(name: str, seed: int, start: int, stop: int, width: int, std: float) -> Tensor:
-    """Return normal rows [stop - start, width] of the ids from `start`, by Box and Muller's transform of a counter."""
+    """Return normal rows [stop - start, width] of the ids from `start`, made of a counter."""
     counter = np.arange(start * width, stop * width, dtype=np.uint64) * np.uint64(2)
     with np.errstate(over="ignore"):
         keys = counter + salt("rows", name, seed)
-    radius = np.sqrt(-2.0 * np.log(uniform(keys)))
-    normal = radius * np.cos(2.0 * math.pi * uniform(keys + np.uint64(1)))
-    return torch.from_numpy((std * normal).astype(np.float32).reshape(stop - start, width))
+    return torch.from_numpy((std * normal(keys)).astype(np.float32).reshape(stop - start, width))
 
 
 def initialise(module: nn.Module, seed: int, std: float = 0.1) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
@@ -14,7 +14,9 @@ from landbridge.config.modalities import TEXT
 from landbridge.errors import TrainError
 from landbridge.models.adversary import judge
 from landbridge.models.beside import GATES, RankerBeside, RetrieverBeside
+from landbridge.models.bridge import Bridging, RetrieverBridged
 from landbridge.models.frozen import hold_body, hold_known
+from landbridge.models.generative import RetrieverGenerative
 from landbridge.models.initial import grown, initialise
 from landbridge.models.items import Items
 from landbridge.models.low_rank import adapt
@@ -28,7 +30,7 @@ NAMES = ("retriever", "ranker")
 """The networks, in the order in which they are fitted."""
 SPREAD = {"retriever": 0.1, "ranker": 0.3}
 """Standard deviation of fresh embeddings; the ranker multiplies them with each other."""
-PLAIN = "plain"
+PLAIN, GENERATIVE, BRIDGED = "plain", "generative", "bridged"
 CHANGES: dict[str, Callable[[nn.Module, int], None]] = {
     "low_rank": adapt,
     "frozen": hold_body,
@@ -42,13 +44,15 @@ CHANGES: dict[str, Callable[[nn.Module, int], None]] = {
 class Networks:
     """A retriever and a ranker of the same sizes.
 
-    `form` says how they are built: plain, changed (the names of `CHANGES`), or with the source's networks beside them
-    (the names of `GATES`); what was saved in a form is loaded in it.
+    `form` says how they are built: plain, changed (the names of `CHANGES`), with the source's networks beside them
+    (the names of `GATES`), or with a retriever of its own kind; what was saved in a form is loaded in it. `bridging` is
+    what a bridged retriever is built by.
     """
 
     retriever: Retriever
     ranker: Ranker
     form: str = PLAIN
+    bridging: Bridging | None = None
 
     @property
     def sizes(self) -> Sizes:
@@ -116,6 +120,16 @@ class Networks:
             gate,
         )
 
+    def generative(self, seed: int) -> Networks:
+        """Return networks with a generative retriever that begins as this plain one."""
+        return Networks(RetrieverGenerative(self.retriever, seed), self.ranker, GENERATIVE)
+
+    def bridged(self, source: Networks, bridging: Bridging, seed: int) -> Networks:
+        """Return networks with a bridge from the plain `source` to the retriever, and the ranker as it is."""
+        return Networks(
+            RetrieverBridged(self.retriever, source.retriever, bridging, seed), self.ranker, BRIDGED, bridging
+        )
+
     def with_source(self, source: Networks) -> Networks:
         """Return these networks, changed in place: with another plain source beside them."""
         self.retriever.load_state_dict(_named("source.", source.retriever), strict=False)
@@ -123,7 +137,7 @@ class Networks:
         return self
 
     @classmethod
-    def of_form(cls, form: str, sizes: Sizes, seed: int | None) -> Networks:
+    def of_form(cls, form: str, sizes: Sizes, seed: int | None, bridging: Bridging | None = None) -> Networks:
         """Return networks of a form: fresh ones, or without a seed such whose weights are yet to be loaded.
 
         Raises
@@ -136,8 +150,12 @@ class Networks:
             return plain
         if form in CHANGES:
             return plain.changed(form, seed or 0)
+        if form == GENERATIVE:
+            return plain.generative(seed or 0)
+        if form == BRIDGED and bridging is not None:
+            return plain.bridged(plain, bridging, seed or 0)
         if form not in GATES:
-            forms = ", ".join((PLAIN, *CHANGES, *GATES))
+            forms = ", ".join((PLAIN, *CHANGES, *GATES, GENERATIVE, BRIDGED))
             raise TrainError(f"there are no networks of the form {form}; forms: {forms}")
         return plain.beside(plain, form)
 
@@ -153,7 +171,7 @@ class Networks:
             raise TrainError(
                 f"weights of {self.sizes} do not fit networks of {sizes}; the widths or the features changed: fit anew"
             )
-        networks = Networks.of_form(self.form, self.sizes.grown(sizes), seed)
+        networks = Networks.of_form(self.form, self.sizes.grown(sizes), seed, self.bridging)
         for name in NAMES:
             network = networks.network(name)
             network.load_state_dict(grown(network, dict(self.network(name).state_dict())))
@@ -166,6 +184,8 @@ class Networks:
         vectors, these too, in half precision.
         """
         tree = {"form": self.form, **self.sizes.to_json()}
+        if self.bridging is not None:
+            tree["bridging"] = asdict(self.bridging)
         (folder / "sizes.json").write_text(json.dumps(tree, indent=1, sort_keys=True))
         for name in NAMES:
             weights = {key: value.detach().contiguous() for key, value in self.network(name).state_dict().items()}
@@ -177,7 +197,9 @@ class Networks:
     def load(cls, folder: Path) -> Networks:
         """Read what `save` wrote."""
         tree = json.loads((folder / "sizes.json").read_text())
-        networks = cls.of_form(tree.pop("form", PLAIN), Sizes.from_json(tree), None)
+        given = tree.pop("bridging", None)
+        bridging = None if given is None else Bridging(**given)
+        networks = cls.of_form(tree.pop("form", PLAIN), Sizes.from_json(tree), None, bridging)
         for name in NAMES:
             networks.network(name).load_state_dict(load_file(folder / f"{name}.safetensors"))
         names = {name for adapting in (networks.sizes.vectors, networks.sizes.rank_vectors) for name in adapting.widths}

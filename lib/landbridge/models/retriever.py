@@ -40,7 +40,11 @@ class Retriever(nn.Module):
 
     def users(self, histories: Histories, noise: Noise | None = None) -> Tensor:
         """Return user_HW: the user's vector over the temperature, and a one."""
-        return F.pad(self.encoded(histories, noise) * torch.exp(-self.log_temperature), (0, 1), value=1.0)
+        return self.pointed(self.encoded(histories, noise))
+
+    def pointed(self, user_HD: Tensor) -> Tensor:
+        """Return user_HW of what the encoder made."""
+        return F.pad(user_HD * torch.exp(-self.log_temperature), (0, 1), value=1.0)
 
     def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
         """Return user_HD, what the encoder makes of the histories."""

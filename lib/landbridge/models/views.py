@@ -36,7 +36,7 @@ def view_of(histories: Histories, augment: Augment, seed: int, epoch: int, numbe
             kept_HL[rows] = _unmasked(present_HL, augment.mask, draw)[rows]
         if way == "reorder":
             order_HL[rows] = _reordered(present_HL, augment.reorder, draw)[rows]
-    return _aligned(_taken(histories, torch.from_numpy(order_HL)), torch.from_numpy(kept_HL))
+    return _taken(histories, torch.from_numpy(order_HL)).kept(torch.from_numpy(kept_HL))
 
 
 def some_viewed(histories: Histories, augment: Augment, seed: int, epoch: int) -> Histories:
@@ -46,9 +46,7 @@ def some_viewed(histories: Histories, augment: Augment, seed: int, epoch: int) -
     viewed = view_of(histories, augment, seed, epoch, 0)
     chosen_H = torch.from_numpy(_Draw(histories.keys(), salt("viewed", seed, epoch)).one("row") < augment.share)
     names = ("item_HL", "scenario_HL", "type_HL", "outcome_HL", "age_HL")
-    mixed = {
-        name: torch.where(chosen_H[:, None], getattr(viewed, name), getattr(histories, name)) for name in names
-    }
+    mixed = {name: torch.where(chosen_H[:, None], getattr(viewed, name), getattr(histories, name)) for name in names}
     return replace(histories, **mixed)
 
 
@@ -105,11 +103,3 @@ def _taken(histories: Histories, order_HL: Tensor) -> Histories:
     """Return the events in another order; the ages stay where they are, because they tell the encoder of the order."""
     names = ("item_HL", "scenario_HL", "type_HL", "outcome_HL")
     return replace(histories, **{name: getattr(histories, name).gather(1, order_HL) for name in names})
-
-
-def _aligned(histories: Histories, kept_HL: Tensor) -> Histories:
-    """Return the kept events, right-aligned again; the rest is padding."""
-    order_HL = torch.argsort(kept_HL.to(torch.int8), dim=1, stable=True)
-    names = ("item_HL", "scenario_HL", "type_HL", "outcome_HL", "age_HL")
-    values = {name: torch.where(kept_HL, getattr(histories, name), 0).gather(1, order_HL) for name in names}
-    return replace(histories, **values)

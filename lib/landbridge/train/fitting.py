@@ -19,12 +19,14 @@ from landbridge.feed.batches import Loader
 from landbridge.feed.negatives import Distribution
 from landbridge.feed.shards import Shards, Store
 from landbridge.models.contrast import Contrast
+from landbridge.models.generative import RetrieverGenerative
 from landbridge.models.initial import salt
 from landbridge.models.networks import NAMES, Networks
 from landbridge.train.associated import Associations
 from landbridge.train.bench import Bench
 from landbridge.train.beside import beside
 from landbridge.train.checkpoints import Checkpoints, losses_of, set_optimizer_state
+from landbridge.train.generating import Generating
 from landbridge.train.job import Unit
 from landbridge.train.jointly import Jointly
 from landbridge.train.loop import Loop, Loss, Place
@@ -113,7 +115,8 @@ class Chain:
 
     @property
     def _crossing(self) -> Crossing:
-        return Crossing(self._scenario(self.bench.job.config.transfer.source), self._scenario(self.unit.scope))
+        given = self.bench.job.config.transfer
+        return Crossing(self._scenario(given.source), self._scenario(self.unit.scope), given)
 
     def _scenario(self, name: str) -> int:
         return self.bench.assembler.vocabulary.id("scenario", name)
@@ -232,7 +235,12 @@ class Chain:
         contrast = Contrast(reading.augment, reading.contrastive, self.ranks)
         if name == "ranker":
             return Ranking(networks.ranker, loader, seed, contrast)
-        return Retrieving(networks.retriever, loader, seed, config.retriever.negatives, shards.scenario, contrast)
+        asked = networks.retriever, loader, seed, config.retriever.negatives, shards.scenario, contrast
+        if not isinstance(networks.retriever, RetrieverGenerative):
+            return Retrieving(*asked)
+        given = config.transfer.generative
+        rise = 0.0 if stage.continued else given.anneal * config.retriever.epochs
+        return Generating(*asked, beta=given.beta, rise=rise)
 
     def _save(self, stage: Stage, networks: Networks, examples: int) -> None:
         job, unit = self.bench.job, self.unit

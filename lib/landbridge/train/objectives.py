@@ -15,7 +15,7 @@ from landbridge.feed.batches import Batch, Loader
 from landbridge.feed.negatives import shared_negatives
 from landbridge.feed.states import own_features
 from landbridge.models.contrast import Contrast
-from landbridge.models.histories import histories_of
+from landbridge.models.histories import Histories, histories_of
 from landbridge.models.losses import binary, sampled_softmax
 from landbridge.models.noise import Noise
 from landbridge.models.ranker import Ranker
@@ -69,7 +69,7 @@ class Retrieving(Objective):
         whole = histories_of(batch.states)
         histories = some_viewed(whole, self.contrast.augment, self.seed, epoch)
         noise = Noise(whole.keys(), self.seed, epoch, batch.step)
-        user_HW = self.network.users(histories, noise)
+        user_HW, beside_H = self.users(histories, noise, epoch, batch.step)
         row_B, item_B = torch.from_numpy(batch.pointer_B), torch.from_numpy(batch.item_B.astype(np.int64))
         positive_BW = self.network.items(item_B, torch.from_numpy(batch.feature_BNG[:, 0]), noise)
         shared_N = torch.from_numpy(drawn.astype(np.int64))
@@ -85,10 +85,14 @@ class Retrieving(Objective):
             torch.from_numpy(logq),
             torch.from_numpy(blocked_HN),
         )
-        loss = (loss_B * weight_B).sum() + self.contrast.loss_of(
+        loss = ((loss_B + beside_H[row_B]) * weight_B).sum() + self.contrast.loss_of(
             self.network, whole, row_B, weight_B, self.seed, epoch, batch.step
         )
         return loss, float(weight_B.sum())
+
+    def users(self, histories: Histories, noise: Noise, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+        """Return user_HW, and what each history adds to the loss of each of its examples, H."""
+        return self.network.users(histories, noise), torch.zeros(len(histories))
 
     def _as_of(self, batch: Batch, drawn: NDArray[np.int32]) -> Tensor:
         """Return features HNG of the drawn items as of the day of each history."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,14 @@ from landbridge.config.days import FITS
 from landbridge.step import Outcome
 from landbridge.train.job import Job
 from landbridge.train.progress import Follower
+from landbridge.train.units import Planned
 
 HEADER = "network,contender,scope,fit,epoch,step,loss\n"
 SMOOTHED = 10
 """Steps over which the picture's lines are averaged."""
 
 
-def finished(job: Job, follower: Follower, why: Mapping[str, str], launcher: str, processes: int) -> Outcome:
+def finished(job: Job, follower: Follower, planned: Planned, launcher: str, processes: int) -> Outcome:
     """Write losses and picture of all fits of the job, and return the step's outcome."""
     losses = write_losses(job)
     picture = plot(losses, job.models / f"losses-{job.step}.png", f"{job.step} {job.ds}")
@@ -37,8 +37,8 @@ def finished(job: Job, follower: Follower, why: Mapping[str, str], launcher: str
         "fitted": len(fits),
         "closed_forms": {"fits": len(closed), "seconds": round(sum(closed), 3)},
         "skipped": sum(len(unit.done) for unit in job.units),
-        "warm": dict(why),
-        "left_out": [event["text"] for event in follower.of("note")],
+        "warm": dict(planned.why),
+        "left_out": [*planned.left_out, *(event["text"] for event in follower.of("note"))],
     }
     return Outcome(notes, last_losses(losses), tuple(path for path in (losses, picture) if path.exists()))
 

@@ -16,6 +16,7 @@ from landbridge.train.launch import horovod_found, launch
 from landbridge.train.lineage import associating, digest, recipe
 from landbridge.train.outcome import finished
 from landbridge.train.progress import Follower
+from landbridge.train.shared import sharing
 from landbridge.train.units import Planned, has_networks, source_units, target_units
 from landbridge.train.vectors import save_vectors
 from landbridge.train.watch import parent_here
@@ -93,6 +94,8 @@ def _run(night: Night, step: str, planned: Planned) -> Outcome:
         shutil.rmtree(night.models / "checkpoints", ignore_errors=True)
     for title, why in planned.why.items():
         night.say(f"  {title}: {why}")
+    for sentence in planned.left_out:
+        night.say(f"  {sentence}")
     skipped = sum(len(unit.done) for unit in planned.units)
     if skipped:
         night.say(f"  {skipped} fits of an earlier run of tonight are taken as they are")
@@ -100,7 +103,7 @@ def _run(night: Night, step: str, planned: Planned) -> Outcome:
         follower = Follower(job.progress, night.say)
     else:
         follower = launch(job, Path(night.config.folder) / "logs" / f"{night.ds}-{step}.log", night.say)
-    return finished(job, follower, planned.why, launcher, processes)
+    return finished(job, follower, planned, launcher, processes)
 
 
 def _launcher(night: Night) -> tuple[str, int]:
@@ -114,6 +117,10 @@ def _before_pretrain(night: Night) -> Mapping[str, str]:
     return {**digest(night.models, night.ds), **associating(night.config)}
 
 
+def _before_finetune(night: Night) -> Mapping[str, str]:
+    return {**_before_pretrain(night), **sharing(night)}
+
+
 PRETRAIN = Step("pretrain", READS, (), SECTIONS, pretrain, _before_pretrain)
 FINETUNE = Step(
     "finetune",
@@ -121,5 +128,5 @@ FINETUNE = Step(
     (),
     (*SECTIONS, "contenders", "associations", "recommend.contenders"),
     finetune,
-    _before_pretrain,
+    _before_finetune,
 )

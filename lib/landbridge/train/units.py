@@ -17,6 +17,7 @@ from landbridge.errors import ConfigError, DataError
 from landbridge.step import Night
 from landbridge.train.job import Unit, Warm
 from landbridge.train.lineage import predecessor, recipe
+from landbridge.train.shared import unshared, without_shared
 from landbridge.train.vectors import revision, stored_of
 from landbridge.transfer import TargetOnly, strategy_of
 
@@ -31,10 +32,11 @@ BLEND_COST = 0.1
 
 @dataclass(frozen=True)
 class Planned:
-    """Units, and why each network begins as it does."""
+    """Units, why each network begins as it does, and a sentence for each network that is not fitted."""
 
     units: tuple[Unit, ...]
     why: Mapping[str, str]
+    left_out: tuple[str, ...] = ()
 
 
 def counts(night: Night) -> dict[str, int]:
@@ -100,14 +102,19 @@ def source_units(night: Night) -> Planned:
 def target_units(night: Night) -> Planned:
     """Return the networks of every target and the simple contenders of every scenario."""
     config, examples = night.config, counts(night)
-    networks = _networks(night, wanted_networks(config, examples, config.transfer.strategies) if has_networks(config) else [])
+    given = config.transfer.strategies
+    wanted = wanted_networks(config, examples, given) if has_networks(config) else []
+    without = without_shared(night, [scope for _, scope, _, _ in wanted])
+    apart = [one for one in wanted if strategy_of(one[0]).shares_users and one[1] in without]
+    networks = _networks(night, [one for one in wanted if one not in apart])
     simple = []
     for contender in competing(config):
         for scope in [ALL] if contender.pooled else examples:
             rows = sum(examples.values()) if contender.crosses else examples[scope]
             unit = Unit(contender.name, scope, False, False, _closed_form(contender.name, rows))
             simple.append(_with_done(night, unit))
-    return Planned((*networks.units, *simple), networks.why)
+    left_out = tuple(unshared(contender, scope, config.transfer.source) for contender, scope, _, _ in apart)
+    return Planned((*networks.units, *simple), networks.why, left_out)
 
 
 def wanted_networks(

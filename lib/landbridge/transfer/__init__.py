@@ -7,8 +7,10 @@ from landbridge.transfer.adversarial import Adversarial
 from landbridge.transfer.align import Align
 from landbridge.transfer.base import Crossing, Strategy
 from landbridge.transfer.beside import Fusion, Side
+from landbridge.transfer.bridge import Bridge
 from landbridge.transfer.fine_tune import FineTune
 from landbridge.transfer.freeze import Freeze
+from landbridge.transfer.generative import Generative
 from landbridge.transfer.joint import Joint
 from landbridge.transfer.low_rank import LowRank
 from landbridge.transfer.meta import Initialisation, Meta
@@ -31,6 +33,8 @@ STRATEGIES: dict[str, type[Strategy]] = {
         Adversarial,
         Align,
         Meta,
+        Bridge,
+        Generative,
     )
 }
 """Every strategy by its published name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
@@ -24,10 +24,11 @@ of an item adds to what the source knows."""
 
 @dataclass(frozen=True)
 class Crossing:
-    """From which scenario to which, by id."""
+    """From which scenario to which, by id, and what the strategies are told."""
 
     source: int
     target: int
+    given: Crossings = field(default_factory=Crossings)
 
 
 class Strategy(ABC):
@@ -52,6 +53,8 @@ class Strategy(ABC):
     """Whether every step has examples of the source beside the target's; then there is a `likeness`."""
     tasks: ClassVar[bool] = False
     """Whether scenarios are tasks that a step adapts to, and not examples alone."""
+    shares_users: ClassVar[bool] = False
+    """Whether what crosses are users: then a target is left out of whose users nobody has events in the source."""
 
     @abstractmethod
     def start(self, source: Networks | None, sizes: Sizes, seed: int, crossing: Crossing) -> Networks:

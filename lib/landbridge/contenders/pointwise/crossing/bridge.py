@@ -36,7 +36,7 @@ class Bridged(FromSource):
         """Return a fresh ranker with a bridge under its users, full of what the source knows."""
         given = Material.crossed(view)
         ranker = fitting.new(view, given.rows, given.seen)
-        change(ranker, {"name": self.name, "weight": view.config.transfer.bridge.weight})
+        change(ranker, {"name": self.name, "weight": view.config.transfer.bridge.strength})
         bridge = ranker.inputs.carried
         assert isinstance(bridge, Bridge)
         source = met_only(begun)
