@@ -9,6 +9,9 @@ from pydantic import Field
 
 from landbridge.config.node import Node
 
+GRAPH = "graph"
+"""The strategy that reads edges and groups."""
+
 StrategyName = Literal[
     "joint",
     "zero_shot",
@@ -21,6 +24,7 @@ StrategyName = Literal[
     "adversarial",
     "align",
     "meta",
+    "graph",
 ]
 
 
@@ -45,6 +49,20 @@ class Meta(Node):
     turns: int = Field(8, ge=1, description="How often an epoch comes to each scenario.")
 
 
+class Graph(Node):
+    """The strategy graph: an item's vector takes in those of the items that the same users took."""
+
+    layers: int = Field(2, ge=1, le=8, description="Steps from item over users to item; vectors are their mean.")
+    neighbours: int = Field(30, ge=1, description="Kept of an item: those that it is tied to most.")
+    user_items: int = Field(500, ge=2, description="Of a user the items that he took last count, up to so many.")
+    strength: float = Field(
+        10.0,
+        gt=0,
+        description="With the section groups: at so many own events a user's vector is half his own, half what his "
+        "group of the source takes in the target.",
+    )
+
+
 class Crossings(Node):
     """What each strategy is told that has something of its own to be told."""
 
@@ -52,6 +70,7 @@ class Crossings(Node):
     adversarial: Adversarial = Adversarial()
     align: Align = Align()
     meta: Meta = Meta()
+    graph: Graph = Graph()
 
 
 def check_strategies(strategies: Sequence[str], pointwise: bool, parts: bool) -> None:
@@ -69,5 +88,5 @@ def check_strategies(strategies: Sequence[str], pointwise: bool, parts: bool) ->
 def without_defaults(tree: dict[str, Any]) -> dict[str, Any]:
     """Return the section transfer as it was before strategies were told anything, where they are told nothing new."""
     plain = Crossings().model_dump(mode="json")
-    told = ("adversarial", "align", "meta")
+    told = ("adversarial", "align", "meta", "graph")
     return {name: value for name, value in tree.items() if name not in told or value != plain[name]}

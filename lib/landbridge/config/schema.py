@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from landbridge.config.associations import Associations, check_associations, check_reading, kinds_read
 from landbridge.config.crossing import check_strategies
 from landbridge.config.data import Data
+from landbridge.config.groups import Groups, check_groups
 from landbridge.config.modalities import Modality, check_modalities
 from landbridge.config.node import Name, Node
 from landbridge.config.place import Spark, Tracking, Train
@@ -46,6 +47,9 @@ class Config(Node):
     )
     associations: Associations | None = Field(
         None, description="Which items are associated across scenarios, and how; left out, no table says it."
+    )
+    groups: Groups | None = Field(
+        None, description="Groups of users by interest, and how they flow between scenarios; none when left out."
     )
     transfer: Transfer
     retriever: Retriever = Retriever()
@@ -145,6 +149,7 @@ class Config(Node):
             encodes=self.encode is not None,
             lists=self.pointwise is None,
         )
+        check_groups(self.groups, lists=self.pointwise is None)
         check_reading(self.associations, self.ranker.associations, self.ranker.candidates)
         return self
 

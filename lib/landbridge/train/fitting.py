@@ -132,6 +132,9 @@ class Chain:
             self._losses = losses_of(saved["losses"], self.unit.contender, self.unit.scope, stage.fit)
         met = [*sources, *self._beside(stage)]
         give_vectors(networks, self.bench.vectors, met, self.bench.assembler, self.own_only)
+        if self.strategy.edges:
+            self.bench.watch.beat(f"connecting items for {self.unit.title} fit {stage.fit}")
+            networks.connect(self.bench.connecting.as_of(stage.until), None)
         if self.strategy.learns:
             mark_trained(networks, met, self.ranks, self.own_only)
         for name in NAMES[NAMES.index(saved["network"]) if saved else 0 :]:

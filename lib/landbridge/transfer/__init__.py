@@ -9,6 +9,7 @@ from landbridge.transfer.base import Crossing, Strategy
 from landbridge.transfer.beside import Fusion, Side
 from landbridge.transfer.fine_tune import FineTune
 from landbridge.transfer.freeze import Freeze
+from landbridge.transfer.graph import Graph
 from landbridge.transfer.joint import Joint
 from landbridge.transfer.low_rank import LowRank
 from landbridge.transfer.meta import Initialisation, Meta
@@ -31,6 +32,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
         Adversarial,
         Align,
         Meta,
+        Graph,
     )
 }
 """Every strategy by its published name."""
