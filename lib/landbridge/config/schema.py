@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from landbridge.config.associations import Associations, check_associations, check_reading, kinds_read
-from landbridge.config.crossing import check_strategies
+from landbridge.config.crossing import GRAPH, check_strategies
 from landbridge.config.data import Data
 from landbridge.config.groups import Groups, check_groups
 from landbridge.config.modalities import Modality, check_modalities
@@ -182,6 +182,11 @@ class Config(Node):
     def networks_associate(self) -> bool:
         """Whether networks read associations, or take candidates from them."""
         return bool(self.ranker_kinds) or self.ranker.candidates is not None
+
+    @property
+    def networks_group(self) -> bool:
+        """Whether networks read groups of users."""
+        return self.groups is not None and GRAPH in self.transfer.strategies
 
     @property
     def folder(self) -> Path:

@@ -115,7 +115,7 @@ class Graphing:
         if GRAPH not in config.transfer.strategies:
             return cls()
         given, groups = config.transfer.graph, config.groups
-        shape = (0, 0) if groups is None else (groups.count, groups.factors)
+        shape = (groups.count, groups.factors) if groups is not None else (0, 0)
         return cls(given.layers, given.neighbours, given.strength, *shape)
 
 

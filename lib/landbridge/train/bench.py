@@ -12,6 +12,7 @@ from landbridge.feed.vector_file import VectorFile
 from landbridge.models.sizes import Sizes
 from landbridge.train.associated import Associating
 from landbridge.train.edges import Connecting
+from landbridge.train.groups import Grouping
 from landbridge.train.job import Job
 from landbridge.train.progress import Progress
 from landbridge.train.watch import Watch
@@ -45,6 +46,12 @@ class Bench:
     def connecting(self) -> Connecting:
         """What the strategy graph reads."""
         return Connecting(self.job.config.transfer.graph, self.rows)
+
+    @cached_property
+    def grouping(self) -> Grouping | None:
+        """What the strategy graph reads besides, where users are grouped."""
+        groups = self.job.config.groups
+        return None if groups is None else Grouping(self.job.lake, self.assembler.vocabulary, self.job.ds, groups)
 
     def sizes(self) -> Sizes:
         """The sizes of tonight's networks."""
