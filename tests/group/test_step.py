@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.lakes import SMALL, SOURCE, lake_of, last_day, tiny_config
 
+from landbridge.errors import DataError
 from landbridge.group.clusters import _matched
 from landbridge.group.step import GROUP, TABLES
 from landbridge.lake.lake import Lake
@@ -164,6 +165,13 @@ def test_groups_keep_their_numbers_from_night_to_night(lake, spark):
     after = groups_of(again, "A", SOURCE, ds + dt.timedelta(days=1))
     assert before
     assert {user: after[user] for user in before} == before
+
+
+def test_where_nobody_has_enough_events_it_is_said(lake, spark, tmp_path):
+    few = tiny_config(tmp_path, "groups={count: 2, factors: 2, iterations: 1, min_events: 9}", *ON[1:])
+    young = lake_of(few, events_of(few, 3), last_day(few, 3))
+    with pytest.raises(DataError, match=r"lower groups\.min_events"):
+        run(young, spark, last_day(few, 3))
 
 
 def test_a_group_takes_the_number_with_which_it_shares_most():

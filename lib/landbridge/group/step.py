@@ -46,16 +46,16 @@ def run(night: Night) -> Outcome:
         return Outcome(notes={"left_out": ["no section groups"]})
     lake, found = night.spark_lake(), dict[str, Grouped]()
     with ExitStack() as kept, _explained():
-        before = _before(night, lake)
+        before = _before(night, lake, settings.count)
         for fit in FITS:
             taken = _kept(taken_of(_learned(night, lake, fit), lake.table("vocabulary")), kept)
-            if taken.isEmpty():
-                continue
-            found[fit] = _grouped(taken, night, settings, before, kept)
-            before = found[fit].users
+            grouped = None if taken.isEmpty() else _grouped(taken, night, settings, before, kept)
+            if grouped is not None:
+                found[fit], before = grouped, grouped.users
         if not found:
             raise DataError(
-                f"no event up to {night.ds} gives a user an item, so nobody can be grouped; correct features.had"
+                f"up to {night.ds} nobody has {settings.min_events} events in a scenario that give him an item, so "
+                "nobody can be grouped; lower groups.min_events, or correct features.had"
             )
         _write(night, lake, found)
     return _told(night, lake)
@@ -69,10 +69,15 @@ def _learned(night: Night, lake: SparkLake, fit: Fit) -> DataFrame:
     return examples.where(F.col("part").isin(list(LEARNED[fit])))
 
 
-def _grouped(taken: DataFrame, night: Night, settings: Groups, before: DataFrame | None, kept: ExitStack) -> Grouped:
+def _grouped(
+    taken: DataFrame, night: Night, settings: Groups, before: DataFrame | None, kept: ExitStack
+) -> Grouped | None:
+    """Return what a fit has of each table; None where nobody has enough events."""
     seed = night.config.seed
     factors = _kept(factors_of(taken, settings, seed), kept)
     interests = _kept(interests_of(taken, factors, settings.min_events), kept)
+    if interests.isEmpty():
+        return None
     raw, centres = clustered(interests, settings, seed)
     numbers = renumbered(raw, before)
     users = _kept(_with_numbers(raw, numbers), kept)
@@ -115,12 +120,16 @@ def _write(night: Night, lake: SparkLake, found: Mapping[str, Grouped]) -> None:
         )
 
 
-def _before(night: Night, lake: SparkLake) -> DataFrame | None:
-    """Return who was in which group in fit A of the nearest earlier night, from which tonight's numbers are taken."""
+def _before(night: Night, lake: SparkLake, count: int) -> DataFrame | None:
+    """Return who was in which group in fit A of the nearest earlier night, from which tonight's numbers are taken.
+
+    That night may have had more groups; numbers that tonight has not are left out.
+    """
     days = [day for day in lake.lake.days("user_groups") if day < night.ds]
     if not days:
         return None
-    return lake.table("user_groups").where((F.col("ds") == F.lit(days[-1])) & (F.col("fit") == "A"))
+    of_then = (F.col("ds") == F.lit(days[-1])) & (F.col("fit") == "A")
+    return lake.table("user_groups").where(of_then & (F.col("group") < count))
 
 
 def _told(night: Night, lake: SparkLake) -> Outcome:
