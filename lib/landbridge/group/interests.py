@@ -15,10 +15,13 @@ from landbridge.config.groups import Groups
 
 
 def taken_of(examples: DataFrame, vocabulary: DataFrame) -> DataFrame:
-    """Return user_id, scenario, item (its id), item_id and events: how often, of examples that give a user the item."""
+    """Return fit, user_id, scenario, item (its id), item_id and events: how often, of examples that give him the item.
+
+    `examples` has a row for every fit that learns from it.
+    """
     ids = vocabulary.where("field = 'item_id'").select(F.col("value").alias("item_id"), F.col("id").alias("item"))
-    counted = examples.where("had").groupBy("user_id", "scenario", "item_id").agg(F.count("*").alias("events"))
-    return counted.join(ids, "item_id").select("user_id", "scenario", "item", "item_id", "events")
+    counted = examples.where("had").groupBy("fit", "user_id", "scenario", "item_id").agg(F.count("*").alias("events"))
+    return counted.join(ids, "item_id").select("fit", "user_id", "scenario", "item", "item_id", "events")
 
 
 def placed(users: DataFrame) -> DataFrame:
@@ -41,7 +44,7 @@ def numbered(places: DataFrame) -> DataFrame:
 
 
 def factors_of(taken: DataFrame, settings: Groups, seed: int) -> DataFrame:
-    """Return item and vector: factors for implicit feedback (Hu, Koren and Volinsky 2008) over all scenarios."""
+    """Return item and vector of one fit: factors for implicit feedback (Hu, Koren and Volinsky 2008), all scenarios."""
     counted = taken.groupBy("user_id", "item").agg(F.sum("events").alias("events"))
     places = placed(taken).persist()
     blocks = int(str(taken.sparkSession.conf.get("spark.sql.shuffle.partitions")))
@@ -67,9 +70,9 @@ def factors_of(taken: DataFrame, settings: Groups, seed: int) -> DataFrame:
 
 
 def interests_of(taken: DataFrame, factors: DataFrame, least: int) -> DataFrame:
-    """Return scenario, user_id, events and interest, a vector of length one, of users with `least` events there."""
-    known = taken.join(factors.select("item", array_to_vector(F.col("vector")).alias("vector")), "item")
+    """Return fit, scenario, user_id, events and interest, of length one, of users with `least` events there."""
+    known = taken.join(factors.select("fit", "item", array_to_vector(F.col("vector")).alias("vector")), ["fit", "item"])
     mean = Summarizer.mean(F.col("vector"), F.col("events").cast("double")).alias("mean")
-    users = known.groupBy("scenario", "user_id").agg(mean, F.sum("events").alias("events"))
+    users = known.groupBy("fit", "scenario", "user_id").agg(mean, F.sum("events").alias("events"))
     enough = users.where(F.col("events") >= least)
     return Normalizer(p=2.0, inputCol="mean", outputCol="interest").transform(enough).drop("mean")

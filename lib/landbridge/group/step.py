@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import reduce
 
+import numpy as np
+from numpy.typing import NDArray
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from landbridge.config.days import FITS, Fit, days_of
+from landbridge.config.days import FITS, days_of
 from landbridge.config.groups import Groups
 from landbridge.errors import DataError
 from landbridge.feed.questions import LEARNED
-from landbridge.group.clusters import Centres, clustered, renumbered
+from landbridge.group.clusters import Place, clustered, renumbered
 from landbridge.group.flow import favourites, flow_of
 from landbridge.group.interests import factors_of, interests_of, taken_of
 from landbridge.lake.expressions import complaint
@@ -26,98 +27,82 @@ from landbridge.step import Night, Outcome, Step
 TABLES = ("item_factors", "user_groups", "groups", "group_flow")
 
 
-@dataclass(frozen=True)
-class Grouped:
-    """What one fit has of each table, but for the columns ds and fit."""
-
-    tables: Mapping[str, DataFrame]
-
-    @property
-    def users(self) -> DataFrame:
-        """Who is in which group."""
-        return self.tables["user_groups"]
-
-
 def run(night: Night) -> Outcome:
     """Write the day's groups of every fit, each of the events that the fit learns from and of no others."""
     settings = night.config.groups
     if settings is None:
         night.say("nobody is grouped: no section groups")
         return Outcome(notes={"left_out": ["no section groups"]})
-    lake, found = night.spark_lake(), dict[str, Grouped]()
+    lake = night.spark_lake()
     with ExitStack() as kept, _explained():
-        before = _before(night, lake, settings.count)
-        for fit in FITS:
-            taken = _kept(taken_of(_learned(night, lake, fit), lake.table("vocabulary")), kept)
-            grouped = None if taken.isEmpty() else _grouped(taken, night, settings, before, kept)
-            if grouped is not None:
-                found[fit], before = grouped, grouped.users
-        if not found:
-            raise DataError(
-                f"up to {night.ds} nobody has {settings.min_events} events in a scenario that give him an item, so "
-                "nobody can be grouped; lower groups.min_events, or correct features.had"
-            )
-        _write(night, lake, found)
+        for name, rows in _tables(night, lake, settings, kept).items():
+            _write(night, lake, name, rows)
     return _told(night, lake)
 
 
-def _learned(night: Night, lake: SparkLake, fit: Fit) -> DataFrame:
-    """Return the examples that a fit learns from."""
-    examples = lake.table("examples").where(F.col("ds") <= F.lit(days_of(night.config, night.ds).until(fit)))
-    if night.config.split.part is None:
-        return examples
-    return examples.where(F.col("part").isin(list(LEARNED[fit])))
-
-
-def _grouped(
-    taken: DataFrame, night: Night, settings: Groups, before: DataFrame | None, kept: ExitStack
-) -> Grouped | None:
-    """Return what a fit has of each table; None where nobody has enough events."""
-    seed = night.config.seed
-    factors = _kept(factors_of(taken, settings, seed), kept)
+def _tables(night: Night, lake: SparkLake, settings: Groups, kept: ExitStack) -> Mapping[str, DataFrame]:
+    """Return the rows of each table, but for the column ds; all fits at once, since many small jobs are slow."""
+    taken = _kept(taken_of(_learned(night, lake), lake.table("vocabulary")), kept)
+    factors = _kept(_factors(taken, settings, night.config.seed), kept)
     interests = _kept(interests_of(taken, factors, settings.min_events), kept)
     if interests.isEmpty():
-        return None
-    raw, centres = clustered(interests, settings, seed)
-    numbers = renumbered(raw, before)
+        raise DataError(
+            f"up to {night.ds} nobody has {settings.min_events} events in a scenario that give him an item, so "
+            "nobody can be grouped; lower groups.min_events, or correct features.had"
+        )
+    raw, centres = clustered(interests, settings, night.config.seed)
+    raw = _kept(raw, kept)
+    numbers = renumbered(raw, _before(night, lake, settings.count))
     users = _kept(_with_numbers(raw, numbers), kept)
-    names = taken.select("item", "item_id").distinct()
-    tables = {
-        "item_factors": factors.join(names, "item"),
+    told = {(fit, scenario, number): centres[fit, scenario, old] for (fit, scenario, old), number in numbers.items()}
+    return {
+        "item_factors": factors.join(taken.select("item", "item_id").distinct(), "item"),
         "user_groups": users,
-        "groups": _groups(users, taken, settings, {place: centres[old] for old, place in _places(numbers).items()}),
+        "groups": _groups(users, taken, settings, told),
         "group_flow": flow_of(users, night.config.transfer.source, settings.smoothing),
     }
-    return Grouped(tables)
 
 
-def _places(numbers: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], tuple[str, int]]:
-    return {(scenario, group): (scenario, number) for (scenario, group), number in numbers.items()}
+def _learned(night: Night, lake: SparkLake) -> DataFrame:
+    """Return the examples, each once for every fit that learns from it, with the fit's name."""
+    days, parted = days_of(night.config, night.ds), night.config.split.part is not None
+    learns = [
+        F.when(F.col("part").isin(list(LEARNED[fit])) if parted else F.col("ds") <= F.lit(days.until(fit)), fit)
+        for fit in FITS
+    ]
+    examples = lake.table("examples").where(F.col("ds") <= F.lit(night.ds))
+    return examples.withColumn("fit", F.explode(F.array_compact(F.array(*learns))))
 
 
-def _with_numbers(users: DataFrame, numbers: Mapping[tuple[str, int], int]) -> DataFrame:
-    rows = [(scenario, group, number) for (scenario, group), number in numbers.items()]
-    known = users.sparkSession.createDataFrame(rows, "scenario string, group int, number int")
-    joined = users.join(F.broadcast(known), ["scenario", "group"])
-    return joined.select("scenario", "user_id", F.col("number").alias("group"), "events")
+def _factors(taken: DataFrame, settings: Groups, seed: int) -> DataFrame:
+    """Return fit, item and vector; a fit that learns from nothing has none."""
+    fits = sorted(row[0] for row in taken.select("fit").distinct().collect())
+    none = taken.sparkSession.createDataFrame([], "item int, vector array<float>, fit string")
+    found = [factors_of(taken.where(F.col("fit") == fit), settings, seed).withColumn("fit", F.lit(fit)) for fit in fits]
+    return reduce(DataFrame.unionByName, found, none)
 
 
-def _groups(users: DataFrame, taken: DataFrame, settings: Groups, centres: Centres) -> DataFrame:
-    rows = [(scenario, group, [float(value) for value in centre]) for (scenario, group), centre in centres.items()]
-    told = users.sparkSession.createDataFrame(rows, "scenario string, group int, centroid array<double>")
-    sizes = users.groupBy("scenario", "group").agg(F.count("*").alias("users"))
-    named = favourites(taken, users, settings.items)
-    return told.join(sizes, ["scenario", "group"]).join(named, ["scenario", "group"])
+def _with_numbers(users: DataFrame, numbers: Mapping[Place, int]) -> DataFrame:
+    rows = [(*place, number) for place, number in numbers.items()]
+    known = users.sparkSession.createDataFrame(rows, "fit string, scenario string, group int, number int")
+    joined = users.join(F.broadcast(known), ["fit", "scenario", "group"])
+    return joined.select("fit", "scenario", "user_id", F.col("number").alias("group"), "events")
 
 
-def _write(night: Night, lake: SparkLake, found: Mapping[str, Grouped]) -> None:
-    for name in TABLES:
-        parts = [grouped.tables[name].withColumn("fit", F.lit(fit)) for fit, grouped in found.items()]
-        rows = reduce(DataFrame.unionByName, parts).withColumn("ds", F.lit(night.ds))
-        key = [column for column in lake.lake.contract(name).key if column != "ds"]
-        lake.replace_days(
-            name, rows.hint("rebalance", "ds").sortWithinPartitions(*key), night.ds, night.ds, night.fingerprint
-        )
+def _groups(
+    users: DataFrame, taken: DataFrame, settings: Groups, centres: Mapping[Place, NDArray[np.float64]]
+) -> DataFrame:
+    rows = [(*place, [float(value) for value in centre]) for place, centre in centres.items()]
+    told = users.sparkSession.createDataFrame(rows, "fit string, scenario string, group int, centroid array<double>")
+    key = ["fit", "scenario", "group"]
+    sizes = users.groupBy(*key).agg(F.count("*").alias("users"))
+    return told.join(sizes, key).join(favourites(taken, users, settings.items), key)
+
+
+def _write(night: Night, lake: SparkLake, name: str, rows: DataFrame) -> None:
+    key = [column for column in lake.lake.contract(name).key if column != "ds"]
+    ordered = rows.withColumn("ds", F.lit(night.ds)).hint("rebalance", "ds").sortWithinPartitions(*key)
+    lake.replace_days(name, ordered, night.ds, night.ds, night.fingerprint)
 
 
 def _before(night: Night, lake: SparkLake, count: int) -> DataFrame | None:
