@@ -19,11 +19,8 @@ def favourites(taken: DataFrame, users: DataFrame, many: int) -> DataFrame:
     order = Window.partitionBy("fit", "scenario", "group").orderBy(F.desc("lift"), F.desc("takers"), "item_id")
     best = rated.withColumn("place", F.row_number().over(order)).where(F.col("place") <= many)
     listed = F.sort_array(F.collect_list(F.struct("place", "item_id")))
-    return (
-        best.groupBy("fit", "scenario", "group")
-        .agg(listed.alias("listed"))
-        .select("scenario", "group", F.col("listed.item_id").alias("items"))
-    )
+    named = best.groupBy("fit", "scenario", "group").agg(listed.alias("listed"))
+    return named.select("fit", "scenario", "group", F.col("listed.item_id").alias("items"))
 
 
 def flow_of(users: DataFrame, source: str, smoothing: float) -> DataFrame:
