@@ -20,6 +20,7 @@ FLOW = (
     "adapt",
     "encode",
     "associate",
+    "group",
     "pretrain",
     "finetune",
     "evaluate",

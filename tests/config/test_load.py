@@ -121,6 +121,11 @@ def test_what_a_strategy_is_told_is_checked() -> None:
     assert "transfer.meta.rate: Input should be greater than 0" in message
 
 
+def test_groups_are_refused_where_nobody_takes_items() -> None:
+    message = refused(ROOT / "conf" / "coupon.yaml", "local", "groups={}")
+    assert "groups are of users who take items, and a pointwise task has none: take the section out" in message
+
+
 NETWORKS = "pointwise.contenders.networks="
 
 

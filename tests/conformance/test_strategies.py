@@ -8,10 +8,12 @@ from landbridge.config.crossing import Crossings
 from landbridge.errors import TrainError
 from landbridge.feed.whitening import Whitening
 from landbridge.models.generative import RetrieverGenerative
+from landbridge.models.graph import Edges
 from landbridge.models.histories import Histories
+from landbridge.models.interest import Flow
 from landbridge.models.likeness import Users
 from landbridge.models.networks import NAMES, Networks
-from landbridge.models.sizes import Adapting, Sizes
+from landbridge.models.sizes import Adapting, Graphing, Sizes
 from landbridge.models.together import Alone
 from landbridge.models.whitened import Whitened
 from landbridge.transfer import BEGINNINGS, STRATEGIES, Crossing, strategy_of
@@ -28,6 +30,7 @@ BOTH = Sizes(
         "rank_vectors": Adapting(3, 2, 0.0, (("image", 3),), 0.1),
     }
 )
+GROUPS = Sizes(**{**vars(TEXTS), "graph": Graphing(2, 3, 10.0, 2, 3)})
 KINDS = Sizes(**{**vars(TEXTS), "kinds": ("taken", "text")})
 
 
@@ -46,7 +49,9 @@ def strategy(request):
     return strategy_of(request.param)
 
 
-@pytest.fixture(params=[IDS, TEXTS, BOTH, KINDS], ids=["ids", "texts", "texts and images", "associations"])
+@pytest.fixture(
+    params=[IDS, TEXTS, BOTH, KINDS, GROUPS], ids=["ids", "texts", "texts and images", "associations", "groups"]
+)
 def sizes(request):
     return request.param
 
@@ -55,7 +60,20 @@ def reading(networks):
     """As the training job hands them on: with vectors where they read some, and ids that have been trained."""
     networks.read(VECTORS)
     networks.mark(torch.arange(networks.sizes.items) % 3 > 0)
+    if networks.form == "graph":
+        networks.connect(*connected(networks.sizes))
     return networks
+
+
+def connected(sizes):
+    """Every item's neighbours are the next ones; all three numbers of an item and two groups are told apart."""
+    ids, neighbours = torch.arange(sizes.items), sizes.graph.neighbours
+    near_IN = (1 + (ids[:, None] + torch.arange(neighbours)) % (sizes.items - 1)).int()
+    edges = Edges(near_IN, torch.full((sizes.items, neighbours), 1.0 / neighbours))
+    factor_IF = torch.randn(sizes.items, sizes.graph.factors, generator=torch.Generator().manual_seed(6))
+    there_G, flow_GT = torch.ones(sizes.graph.groups, dtype=torch.bool), torch.eye(sizes.graph.groups)
+    centre_GF = torch.eye(sizes.graph.groups, sizes.graph.factors)
+    return edges, Flow(CROSSING.source, CROSSING.target, factor_IF, centre_GF, there_G, flow_GT)
 
 
 @pytest.fixture

@@ -17,15 +17,13 @@ EVERY = ("train", "validation", "test")
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
     config = tiny_config(tmp_path_factory.mktemp("kept"), "split.part='train'")
-    lake = tiny_lake(config.folder, config, days=20)
-    return lake
+    return tiny_lake(config.folder, config, days=20)
 
 
 @pytest.fixture(scope="module")
 def assembler(lake):
     day = last_day(lake.config, 20)
     return Assembler.fit(lake, lake.config, day, day)
-
 
 
 def opened(lake, assembler, kept):

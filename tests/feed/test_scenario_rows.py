@@ -33,9 +33,7 @@ def test_each_name_adds_its_columns():
 
 def test_answers_are_not_read():
     blind = replace(ROWS, label_N=1 - ROWS.label_N, value_N=np.full(len(ROWS), np.nan, np.float32))
-    np.testing.assert_array_equal(
-        ScenarioRows.fit(blind, EVERY).feature_SF, ScenarioRows.fit(ROWS, EVERY).feature_SF
-    )
+    np.testing.assert_array_equal(ScenarioRows.fit(blind, EVERY).feature_SF, ScenarioRows.fit(ROWS, EVERY).feature_SF)
 
 
 @pytest.mark.parametrize("left", ["big", "nobody"])

@@ -29,6 +29,7 @@ def test_the_commands_are_those_that_are_promised() -> None:
         "adapt",
         "encode",
         "associate",
+        "group",
         "pretrain",
         "finetune",
         "evaluate",

@@ -9,8 +9,13 @@ from landbridge.step import FLOW
 
 
 def test_texts_and_associations_are_steps_where_they_are_configured_and_nowhere_else(tmp_path):
-    sections = {"encode": "encode={text: title}", "associate": "associations={}", "adapt": "encode.tune={}"}
-    for chosen in ([], ["encode"], ["associate"], ["encode", "associate"], ["encode", "adapt"]):
+    sections = {
+        "encode": "encode={text: title}",
+        "associate": "associations={}",
+        "adapt": "encode.tune={}",
+        "group": "groups={}",
+    }
+    for chosen in ([], ["encode"], ["associate"], ["encode", "associate"], ["encode", "adapt"], ["group"]):
         config = shop_config(tmp_path, tmp_path, *(sections[name] for name in chosen))
         left_out = sections.keys() - set(chosen)
         assert [step.name for step in steps_until(config=config)] == [name for name in NAMES if name not in left_out]

@@ -29,9 +29,7 @@ def write_invented(folder: Path, seed: int = 0) -> Path:
                 lines.append(f"{user}\t{item}\t{draw.integers(8, 11) if liked else draw.integers(4, 8)}")
     names = [f"{number}\tstory {number // 2}\tDrama, {kind}\t{kind}\t12\t7.0\t100" for number, kind in enumerate(kinds)]
     _write(folder / "anime" / "anime_ratings.dat.gz", ["User_ID\tAnime_ID\tFeedback", *lines])
-    _write(
-        folder / "anime" / "anime_info.dat.gz", ["anime_ids\tname\tgenre\ttype\tepisodes\trating\tmembers", *names]
-    )
+    _write(folder / "anime" / "anime_info.dat.gz", ["anime_ids\tname\tgenre\ttype\tepisodes\trating\tmembers", *names])
     return folder
 
 

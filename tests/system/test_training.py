@@ -23,7 +23,7 @@ pytestmark = pytest.mark.system
 HOROVOD = pytest.param("horovod", marks=pytest.mark.skipif(not horovod_found(), reason="Horovod is not installed"))
 PROCESSES = {"process": 1, "horovod": 2}
 LONG = ("retriever.epochs=4000", "train.stall_seconds=120")
-SHARED = ("fine_tune", "freeze", "prompt", "adversarial", "align", "meta", "bridge", "generative")
+SHARED = ("fine_tune", "freeze", "prompt", "adversarial", "align", "meta", "bridge", "generative", "graph")
 NIGHT = """
 import sys
 from pathlib import Path

@@ -9,6 +9,9 @@ from pydantic import Field
 
 from landbridge.config.node import Node, Share
 
+GRAPH = "graph"
+"""The strategy that reads edges and groups."""
+
 StrategyName = Literal[
     "joint",
     "zero_shot",
@@ -23,6 +26,7 @@ StrategyName = Literal[
     "meta",
     "bridge",
     "generative",
+    "graph",
 ]
 
 
@@ -67,9 +71,17 @@ class Generative(Node):
 
 
 class Graph(Node):
-    """The strategy graph: users and items smoothed over who liked what in both scenarios."""
+    """The strategy graph: an item's vector takes in those of the items that the same users took."""
 
-    layers: int = Field(2, ge=1, description="Steps along edges; what is read is the mean of all, and of none.")
+    layers: int = Field(2, ge=1, le=8, description="Steps from item over users to item; vectors are their mean.")
+    neighbours: int = Field(30, ge=1, description="Kept of an item: those that it is tied to most.")
+    user_items: int = Field(500, ge=2, description="Of a user the items that he took last count, up to so many.")
+    strength: float = Field(
+        10.0,
+        gt=0,
+        description="With the section groups: at so many own events a user's vector is half his own, half what his "
+        "group of the source takes in the target.",
+    )
 
 
 class Crossings(Node):

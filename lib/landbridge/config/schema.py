@@ -8,8 +8,9 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from landbridge.config.associations import Associations, check_associations, check_reading, kinds_read
-from landbridge.config.crossing import check_strategies
+from landbridge.config.crossing import GRAPH, check_strategies
 from landbridge.config.data import Data
+from landbridge.config.groups import Groups, check_groups
 from landbridge.config.modalities import Modality, check_modalities
 from landbridge.config.newcomers import Newcomer, check_newcomers
 from landbridge.config.node import Name, Node
@@ -47,6 +48,9 @@ class Config(Node):
     )
     associations: Associations | None = Field(
         None, description="Which items are associated across scenarios, and how; left out, no table says it."
+    )
+    groups: Groups | None = Field(
+        None, description="Groups of users by interest, and how they flow between scenarios; none when left out."
     )
     transfer: Transfer
     retriever: Retriever = Retriever()
@@ -150,6 +154,7 @@ class Config(Node):
             encodes=self.encode is not None,
             lists=self.pointwise is None,
         )
+        check_groups(self.groups, lists=self.pointwise is None)
         check_reading(self.associations, self.ranker.associations, self.ranker.candidates)
         return self
 
@@ -187,6 +192,11 @@ class Config(Node):
     def networks_associate(self) -> bool:
         """Whether networks read associations, or take candidates from them."""
         return bool(self.ranker_kinds) or self.ranker.candidates is not None
+
+    @property
+    def networks_group(self) -> bool:
+        """Whether networks read groups of users."""
+        return self.groups is not None and GRAPH in self.transfer.strategies
 
     @property
     def folder(self) -> Path:

@@ -71,7 +71,7 @@ def kind_of(name: str, view: View, home_V: NDArray[np.int32], settings: Associat
 
 def by_taking(log: Interactions, home_V: NDArray[np.int32], settings: Associations) -> sp.csr_matrix:
     """Return the kind `taken`: the nearest of every item among the items at home in each scenario."""
-    had = _latest(log, settings.taken.user_items)
+    had = latest(log, settings.taken.user_items)
     users_V = np.asarray(had.sum(axis=0)).ravel()
     cells = sp.csr_matrix(had.T @ had).tocoo()
     off = cells.row != cells.col
@@ -117,7 +117,7 @@ def near(
     return place_R[row], column, cosine_RM[row, column]
 
 
-def _latest(log: Interactions, most: int) -> sp.csr_matrix:
+def latest(log: Interactions, most: int) -> sp.csr_matrix:
     """Return ones for the `most` items that every user took last, ties by item id, csr float64 [users, V]."""
     kept = log.had & (log.item > 0)
     user, item, ts = log.user[kept], log.item[kept], log.ts[kept]

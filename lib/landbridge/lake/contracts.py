@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from landbridge.config.pointwise import Pointwise
 from landbridge.config.schema import Config
 from landbridge.lake.contract import DS, SCENARIO, Column, Contract, required
+from landbridge.lake.groups import GROUP_FLOW, GROUPS, ITEM_FACTORS, USER_GROUPS
 from landbridge.lake.tables import (
     ASSOCIATIONS,
     ITEM_VECTORS,
@@ -47,6 +48,10 @@ def contracts(config: Config) -> dict[str, Contract]:
             ASSOCIATIONS,
             USER_VECTORS,
             REWRITES,
+            ITEM_FACTORS,
+            USER_GROUPS,
+            GROUPS,
+            GROUP_FLOW,
             _examples(config),
             _histories(config),
             _user_state(config),

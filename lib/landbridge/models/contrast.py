@@ -73,9 +73,7 @@ class Contrast:
         # Worth this rank's part, so that the ranks' losses add up; its gradient is that of the whole.
         return self.weight * (loss_N.sum() - loss_N.sum().detach() + loss_N[begin:end].sum().detach())
 
-    def _encoded(
-        self, network: Encodes, histories: Histories, seed: int, epoch: int, step: int, number: int
-    ) -> Tensor:
+    def _encoded(self, network: Encodes, histories: Histories, seed: int, epoch: int, step: int, number: int) -> Tensor:
         """Return user_HD of a view, under noise of its own."""
         with np.errstate(over="ignore"):
             key_H = mix(histories.keys() + salt("view", number))

@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+BY_ID = (".seen", ".held", ".near", ".share", ".factor")
+"""How the names of buffers end that have a row an id: of `Items`, `Table`, `Convolution` and `Interest`."""
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -74,8 +76,8 @@ def is_table(name: str) -> bool:
 
 
 def is_by_id(name: str) -> bool:
-    """Whether a part of the state has a row an id: a table, or what is noted of each id (`Items.seen`, `held`)."""
-    return is_table(name) or name.endswith((".seen", ".held"))
+    """Whether a part of the state has a row an id: a table, or what is noted of each id (`BY_ID`)."""
+    return is_table(name) or name.endswith(BY_ID)
 
 
 def grown(module: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -15,9 +15,12 @@ from landbridge.errors import TrainError
 from landbridge.models.adversary import judge
 from landbridge.models.beside import GATES, RankerBeside, RetrieverBeside
 from landbridge.models.bridge import Bridging, RetrieverBridged
+from landbridge.models.connected import connect
 from landbridge.models.frozen import hold_body, hold_known
 from landbridge.models.generative import RetrieverGenerative
+from landbridge.models.graph import Edges
 from landbridge.models.initial import grown, initialise
+from landbridge.models.interest import Flow
 from landbridge.models.items import Items
 from landbridge.models.low_rank import adapt
 from landbridge.models.prompts import prompt
@@ -36,6 +39,7 @@ CHANGES: dict[str, Callable[[nn.Module, int], None]] = {
     "frozen": hold_body,
     "prompted": prompt,
     "adversarial": judge,
+    "graph": connect,
 }
 """What is done to a plain network, in place and with a seed, to bring it into a form."""
 
@@ -81,6 +85,15 @@ class Networks:
         for items in (self.retriever.item, self.ranker.item):
             if items.adaptor is not None:
                 items.mark(trained_I)
+
+    def connect(self, edges: Edges, flow: Flow | None) -> None:
+        """Let networks of the form graph read tonight's edges, and the groups where they read some."""
+        for network in (self.retriever, self.ranker):
+            assert network.item.graph is not None
+            network.item.graph.read(edges)
+            network.item.forget()
+            if network.interest is not None and flow is not None:
+                network.interest.read(flow)
 
     def _readers(self) -> list[Items]:
         found = [module for name in NAMES for module in self.network(name).modules() if isinstance(module, Items)]

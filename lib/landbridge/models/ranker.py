@@ -16,6 +16,7 @@ from landbridge.config.associations import TAKEN
 from landbridge.models.encoder import Table, Tokens
 from landbridge.models.encoders import encoder_of
 from landbridge.models.histories import Histories
+from landbridge.models.interest import Interest
 from landbridge.models.items import Items
 from landbridge.models.noise import Noise
 from landbridge.models.sizes import Sizes
@@ -33,6 +34,7 @@ class Ranker(nn.Module):
         self.scenario = Table(sizes.scenarios, dim)
         self.user_features = nn.Linear(sizes.user_features, dim)
         self.long_term = encoder_of(sizes.rank_encoder, dim, sizes.rank_layers, sizes.rank_heads)
+        self.interest: Interest | None = None
         self.key = nn.Linear(dim, dim, bias=False)
         widths = (7 * dim, *sizes.rank_hidden)
         self.norm = nn.LayerNorm(7 * dim)
@@ -75,7 +77,10 @@ class Ranker(nn.Module):
         """Return asked_HD, who asks; event_HLD; and of the encoder long_HD and out_HLD, each event among the others."""
         event_HLD = self.tokens(self.item(histories.item_HL, noise), histories)
         asked_HD = self.scenario(histories.scenario_H) + self.user_features(histories.user_HF)
-        return asked_HD, event_HLD, *self.long_term(asked_HD, event_HLD, histories.present)
+        long_HD, out_HLD = self.long_term(asked_HD, event_HLD, histories.present)
+        if self.interest is not None:
+            long_HD = self.interest(long_HD, histories)
+        return asked_HD, event_HLD, long_HD, out_HLD
 
     def _read(self, histories: Histories, row_B: Tensor, item_BK: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
         """Return what is known of the candidates, the user and their crossing, BKW, and the user's taste, BD."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from landbridge.models.encoder import HistoryEncoder, Table
 from landbridge.models.histories import Histories
+from landbridge.models.interest import Interest
 from landbridge.models.items import Items
 from landbridge.models.noise import Noise
 from landbridge.models.sizes import Sizes
@@ -36,6 +37,7 @@ class Retriever(nn.Module):
         self.bias = Table(sizes.items, 1)
         self.item_features = nn.Linear(sizes.item_features, sizes.dim + 1)
         self.encoder = HistoryEncoder(sizes, RECENT)
+        self.interest: Interest | None = None
         self.log_temperature = nn.Parameter(torch.tensor(0.5 * math.log(sizes.dim)))
 
     def users(self, histories: Histories, noise: Noise | None = None) -> Tensor:
@@ -48,7 +50,8 @@ class Retriever(nn.Module):
 
     def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
         """Return user_HD, what the encoder makes of the histories."""
-        return torch.as_tensor(self.encoder(self.item(histories.item_HL, noise), histories, noise))
+        user_HD = torch.as_tensor(self.encoder(self.item(histories.item_HL, noise), histories, noise))
+        return user_HD if self.interest is None else torch.as_tensor(self.interest(user_HD, histories))
 
     def embedded(self, item: Tensor, noise: Noise | None = None) -> Tensor:
         """Return what is learned of items alone, [..., W]."""

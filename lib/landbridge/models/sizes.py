@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, Protocol, Self
 
+from landbridge.config.crossing import GRAPH
 from landbridge.config.modalities import TEXT
 from landbridge.config.schema import Config
 from landbridge.config.text import Adaptor
@@ -95,6 +96,30 @@ class Adapting:
 
 
 @dataclass(frozen=True)
+class Graphing:
+    """How networks of the form graph are shaped: layers, and neighbours of an item.
+
+    `groups` of each scenario are told apart by `factors` numbers an item, 0 where no groups are read; at `strength` own
+    events a user counts half as himself.
+    """
+
+    layers: int = 2
+    neighbours: int = 30
+    strength: float = 10.0
+    groups: int = 0
+    factors: int = 0
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Return what is configured; the same for all whose strategies have no graph."""
+        if GRAPH not in config.transfer.strategies:
+            return cls()
+        given, groups = config.transfer.graph, config.groups
+        shape = (groups.count, groups.factors) if groups is not None else (0, 0)
+        return cls(given.layers, given.neighbours, given.strength, *shape)
+
+
+@dataclass(frozen=True)
 class Sizes:
     """Shapes of the two networks. Every vocabulary size counts id 0, which is padding and the unknown."""
 
@@ -119,6 +144,7 @@ class Sizes:
     rank_vectors: Adapting = Adapting()
     kinds: tuple[str, ...] = ()
     """The kinds of association that the ranker reads."""
+    graph: Graphing = Graphing()
 
     @classmethod
     def of(
@@ -158,6 +184,7 @@ class Sizes:
             Adapting.of(retriever.vectors, vectors),
             Adapting.of(ranker.vectors, vectors),
             config.ranker_kinds,
+            Graphing.of(config),
         )
 
     def grown(self, other: Sizes) -> Sizes:
@@ -178,6 +205,8 @@ class Sizes:
         tree = asdict(self) | {name: getattr(self, name).to_json() for name in ("vectors", "rank_vectors")}
         if not self.kinds:  # as before there were any
             del tree["kinds"]
+        if self.graph == Graphing():
+            del tree["graph"]
         return tree
 
     @classmethod
@@ -187,5 +216,7 @@ class Sizes:
         given: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known
         }
-        given |= {key: Adapting.from_json(value) for key, value in given.items() if isinstance(value, dict)}
+        given |= {key: Adapting.from_json(given[key]) for key in ("vectors", "rank_vectors") if key in given}
+        if "graph" in given:
+            given["graph"] = Graphing(**given["graph"])
         return cls(**given)

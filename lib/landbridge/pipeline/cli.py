@@ -85,6 +85,7 @@ _step_command("featurize", "Events to vocabulary, statistics, examples and user_
 _step_command("adapt", "The text encoder is tuned by what the same users took; off unless encode.tune is there.")
 _step_command("encode", "Texts of items to vectors of a pretrained model, vectors made elsewhere; only what is new.")
 _step_command("associate", "Which items go with which, across scenarios: by users, by text, by attributes.")
+_step_command("group", "Who is interested in what, scenario by scenario, and how groups flow between scenarios.")
 _step_command("pretrain", "Train retriever and ranker on the source scenario.")
 _step_command("finetune", "Fit all contenders of all scenarios, controls beside what crosses.")
 _step_command("evaluate", "Judge the contenders, decide what each scenario publishes, register the bundle.")

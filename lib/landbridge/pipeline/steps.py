@@ -15,6 +15,7 @@ ROOMS: Mapping[str, tuple[str, str]] = {
     "adapt": ("landbridge.adapt.step", "ADAPT"),
     "encode": ("landbridge.encode.step", "ENCODE"),
     "associate": ("landbridge.associate.step", "ASSOCIATE"),
+    "group": ("landbridge.group.step", "GROUP"),
     "pretrain": ("landbridge.train.step", "PRETRAIN"),
     "finetune": ("landbridge.train.step", "FINETUNE"),
     "evaluate": ("landbridge.evaluate.step", "EVALUATE"),
@@ -46,7 +47,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
 }
 """Step to the earlier steps whose files (models, bundle) it reads; their fingerprints stand for the files."""
 
-ONLY_TABLES = frozenset({"featurize", "associate", "recommend"})
+ONLY_TABLES = frozenset({"featurize", "associate", "group", "recommend"})
 """Steps that leave nothing but tables of the lake: when all of these carry a fingerprint, the step is done.
 
 The others leave files or versions of the registry too, or remember in the ledger what they loaded, as clean does; they
@@ -55,7 +56,7 @@ are run again, which changes nothing.
 
 NAMES: tuple[str, ...] = FLOW
 
-OPTIONAL = frozenset({"adapt", "encode", "associate"})
+OPTIONAL = frozenset({"adapt", "encode", "associate", "group"})
 """Steps that a night has only where its configuration has a section for them."""
 
 
@@ -87,7 +88,12 @@ def has(name: str, config: Config | None) -> bool:
     if config is None:
         return name not in OPTIONAL
     tune = None if config.encode is None else config.encode.tune
-    sections = {"adapt": tune, "encode": config.encode or config.modalities, "associate": config.associations}
+    sections = {
+        "adapt": tune,
+        "encode": config.encode or config.modalities,
+        "associate": config.associations,
+        "group": config.groups,
+    }
     return name not in OPTIONAL or bool(sections[name])
 
 

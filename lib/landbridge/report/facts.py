@@ -6,10 +6,10 @@ import csv
 import datetime as dt
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +19,9 @@ from landbridge.contenders.lent import LENT
 from landbridge.lake.contracts import NEW_USER
 from landbridge.lake.lake import Lake
 from landbridge.step import FLOW
+
+if TYPE_CHECKING:
+    from landbridge.report.groups import Flow
 
 DAYS = 30
 """Days that the page looks back."""
@@ -68,6 +71,8 @@ class Facts:
     versions: dict[str, int] = field(default_factory=dict)
     losses: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     """Network -> fit -> loss by step."""
+    flows: Sequence[Flow] = ()
+    """How groups of the source's users flow into the targets."""
     model_version: str = ""
     run_id: str = ""
     pooled: ClassVar[tuple[str, str]] = ("targets", "All targets")

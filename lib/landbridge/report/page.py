@@ -82,6 +82,7 @@ def page(facts: Facts, people: list[Person], template: str = "page.html.j2", **m
             "quality": pictures.quality(facts),
             "quarantine": pictures.quarantine(facts),
             "losses": pictures.losses(facts),
+            "flow": pictures.flow(facts),
         },
         slowest=max((row.seconds for row in facts.steps.values()), default=1.0) or 1.0,
         guard=facts.config.guard,

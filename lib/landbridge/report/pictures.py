@@ -15,6 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from landbridge.report.facts import Facts, Value
+from landbridge.report.groups import Flow
 
 ACROSS, ALONE, INK, FAINT = "#d9712b", "#3b6ea5", "#1f2933", "#d5dbe1"
 _RULES = ("#3b6ea5", "#d9712b", "#6b9e78", "#b5475d", "#8a6fb0", "#c9a227", "#4aa3a2", "#7d6b5d", "#9aa5b1")
@@ -131,6 +132,42 @@ def histograms(shares: Mapping[str, Sequence[int]], published: Mapping[str, str]
             axis.tick_params(labelsize=7.5)
             axis.grid(True, axis="y")
         return _uri(figure)
+
+
+def flow(facts: Facts) -> str | None:
+    """Draw how each group of the source flows into the groups of every target, darker where more of it goes."""
+    if not facts.flows:
+        return None
+    columns = min(3, len(facts.flows))
+    rows = -(-len(facts.flows) // columns)
+    deepest = len(facts.flows[0].source_groups)
+    with matplotlib.rc_context(_STYLE):
+        figure = _figure(12.6, rows * (0.85 + 0.3 * deepest))
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for axis in axes.flat[len(facts.flows) :]:
+            axis.set_axis_off()
+        for number, one in enumerate(facts.flows):
+            _flow_panel(axes.flat[number], one, named=number % columns == 0)
+        return _uri(figure)
+
+
+def _flow_panel(axis: Axes, one: Flow, named: bool) -> None:
+    """Draw the shares of one target; the source's groups have their names in the first panel of a row."""
+    axis.imshow(one.shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
+    for row, shares in enumerate(one.shares):
+        for column, share in enumerate(shares):
+            colour = "white" if share > 0.55 else INK
+            axis.text(column, row, f"{share:.0%}", ha="center", va="center", fontsize=7, color=colour)
+    names = [f"{group.number} {_short(group.items[0])}" if named else f"{group.number}" for group in one.source_groups]
+    axis.set_yticks(range(len(names)), names, fontsize=7.5)
+    axis.set_xticks(range(len(one.target_groups)), [f"{group.number}" for group in one.target_groups], fontsize=7.5)
+    axis.set_title(f"{one.target} · {one.users:,} user{'s' if one.users != 1 else ''} in both")
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0)
+
+
+def _short(title: str, most: int = 30) -> str:
+    return title if len(title) <= most else title[: most - 1].rstrip() + "…"
 
 
 def _panel(axis: Axes, facts: Facts, scenario: str, values: dict[str, Value]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from landbridge.report.facts import gather
+from landbridge.report.groups import flows_of
 from landbridge.report.page import page
 from landbridge.report.people import examples_of
 from landbridge.step import Night, Outcome, Step
@@ -12,7 +13,9 @@ PAGE = "report.html"
 
 def report(night: Night) -> Outcome:
     """Write ``reports/<ds>/report.html``; it appears complete or not at all."""
-    return write_page(night, page(gather(night.lake, night.models, night.ds), examples_of(night.lake, night.ds)))
+    facts = gather(night.lake, night.models, night.ds)
+    facts.flows = flows_of(night.lake, night.ds)
+    return write_page(night, page(facts, examples_of(night.lake, night.ds)))
 
 
 def write_page(night: Night, text: str) -> Outcome:
@@ -27,8 +30,8 @@ def write_page(night: Night, text: str) -> Outcome:
 
 REPORT = Step(
     "report",
-    ("events", "quarantine", "items", "user_state", "metrics", "recommendations", "ledger"),
+    ("events", "quarantine", "items", "user_state", "metrics", "recommendations", "groups", "group_flow", "ledger"),
     (),
-    ("name", "transfer.source", "transfer.strategies", "guard", "split.part", "recommend.k", "data.rules"),
+    ("name", "transfer.source", "transfer.strategies", "guard", "groups", "split.part", "recommend.k", "data.rules"),
     report,
 )

@@ -11,6 +11,8 @@ from landbridge.feed.learned import FitRows
 from landbridge.feed.vector_file import VectorFile
 from landbridge.models.sizes import Sizes
 from landbridge.train.associated import Associating
+from landbridge.train.edges import Connecting
+from landbridge.train.groups import Grouping
 from landbridge.train.job import Job
 from landbridge.train.progress import Progress
 from landbridge.train.watch import Watch
@@ -39,6 +41,17 @@ class Bench:
         if settings is None or not self.job.config.networks_associate:
             return None
         return Associating(self.job, settings, self.rows, self.watch, self.progress)
+
+    @cached_property
+    def connecting(self) -> Connecting:
+        """What the strategy graph reads."""
+        return Connecting(self.job.config.transfer.graph, self.rows)
+
+    @cached_property
+    def grouping(self) -> Grouping | None:
+        """What the strategy graph reads besides, where users are grouped."""
+        groups = self.job.config.groups
+        return None if groups is None else Grouping(self.job.lake, self.assembler.vocabulary, self.job.ds, groups)
 
     def sizes(self) -> Sizes:
         """The sizes of tonight's networks."""

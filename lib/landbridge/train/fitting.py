@@ -136,6 +136,8 @@ class Chain:
             self._losses = losses_of(saved["losses"], self.unit.contender, self.unit.scope, stage.fit)
         met = [*sources, *self._beside(stage)]
         give_vectors(networks, self.bench.vectors, met, self.bench.assembler, self.own_only)
+        if self.strategy.edges:
+            self._connect(networks, stage)
         if self.strategy.learns:
             mark_trained(networks, met, self.ranks, self.own_only)
         for name in NAMES[NAMES.index(saved["network"]) if saved else 0 :]:
@@ -159,6 +161,13 @@ class Chain:
                 seconds=round(time.monotonic() - started, 3),
             )
         return networks
+
+    def _connect(self, networks: Networks, stage: Stage) -> None:
+        """Let networks read edges, and groups where there are some, that know no day after the fit's."""
+        bench = self.bench
+        bench.watch.beat(f"connecting items for {self.unit.title} fit {stage.fit}")
+        flow = None if bench.grouping is None else bench.grouping.flow(stage.fit, self._crossing)
+        networks.connect(bench.connecting.as_of(stage.until), flow)
 
     def _keep(self, kept: Checkpoints, networks: Networks, loop: Loop) -> _Keeper:
         return _Keeper(kept, networks, loop, list(self._losses), self.ranks.leads and self.unit.split)

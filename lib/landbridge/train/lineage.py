@@ -38,6 +38,8 @@ def recipe(config: Config) -> str:
         tree["associations"] = config.model_dump(mode="json", include={"associations"})["associations"]
     else:  # as before there were any
         del tree["ranker"]["associations"], tree["ranker"]["association_days"]
+    if config.networks_group:
+        tree["groups"] = config.model_dump(mode="json", include={"groups"})["groups"]
     if TEXT in (*config.modalities_read, *config.ranker_kinds) and config.encode is not None:
         tree["texts"] = config.encode.text
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:16]

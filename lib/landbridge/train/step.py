@@ -23,6 +23,7 @@ from landbridge.train.watch import parent_here
 
 TABLES = ("examples", "histories", "vocabulary", "statistics")
 READS = (*TABLES, "item_vectors")
+GROUPED = ("item_factors", "groups", "group_flow")
 SECTIONS = (
     "data.columns",
     "features",
@@ -78,7 +79,8 @@ def _run(night: Night, step: str, planned: Planned) -> Outcome:
     given = night.config.contenders
     reads_items = given.content or given.associations or night.config.networks_associate
     texts = ("items",) if reads_items else ()  # changes with the events: no input apart
-    versions = {name: night.lake.version(name) for name in (*TABLES, *texts)}
+    grouped = GROUPED if step == "finetune" and night.config.networks_group else ()
+    versions = {name: night.lake.version(name) for name in (*TABLES, *texts, *grouped)}
     job = Job(
         step,
         night.ds,
@@ -124,7 +126,7 @@ def _before_finetune(night: Night) -> Mapping[str, str]:
 PRETRAIN = Step("pretrain", READS, (), SECTIONS, pretrain, _before_pretrain)
 FINETUNE = Step(
     "finetune",
-    READS,
+    (*READS, *GROUPED),
     (),
     (*SECTIONS, "contenders", "associations", "recommend.contenders"),
     finetune,

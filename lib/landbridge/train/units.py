@@ -140,7 +140,8 @@ def _networks(night: Night, wanted: list[tuple[str, str, int, bool]]) -> Planned
     read = revision(stored_of(night.config, night.models))
     for contender, scope, examples, split in wanted:
         warm, reason = predecessor(night.models, night.ds, recipe(night.config), scope, contender, until, read)
-        unit = _with_done(night, Unit(contender, scope, True, split, network_cost(night.config, examples, warm), warm=warm))
+        cost = network_cost(night.config, examples, warm)
+        unit = _with_done(night, Unit(contender, scope, True, split, cost, warm=warm))
         units.append(unit)
         why[unit.title] = reason
     return Planned(tuple(units), why)

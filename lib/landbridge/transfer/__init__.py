@@ -11,6 +11,7 @@ from landbridge.transfer.bridge import Bridge
 from landbridge.transfer.fine_tune import FineTune
 from landbridge.transfer.freeze import Freeze
 from landbridge.transfer.generative import Generative
+from landbridge.transfer.graph import Graph
 from landbridge.transfer.joint import Joint
 from landbridge.transfer.low_rank import LowRank
 from landbridge.transfer.meta import Initialisation, Meta
@@ -35,6 +36,7 @@ STRATEGIES: dict[str, type[Strategy]] = {
         Meta,
         Bridge,
         Generative,
+        Graph,
     )
 }
 """Every strategy by its published name."""

@@ -51,6 +51,8 @@ class Strategy(ABC):
     it is fitted before, and nobody publishes it."""
     beside: ClassVar[bool] = False
     """Whether every step has examples of the source beside the target's; then there is a `likeness`."""
+    edges: ClassVar[bool] = False
+    """Whether its networks read which items the same users took, and what groups of users take."""
     tasks: ClassVar[bool] = False
     """Whether scenarios are tasks that a step adapts to, and not examples alone."""
     shares_users: ClassVar[bool] = False
