@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from landbridge.feed.hashing import hash_strings
+from landbridge.feed.interactions import Interactions
 from landbridge.feed.states import States
 
 
@@ -55,6 +56,13 @@ class Kept:
         """Return whether each row, of a user and a scenario, is still there."""
         there: NDArray[np.bool_] = np.asarray(pc.equal(scenario, self.scenario), np.bool_)
         return ~(there & self.lost(user_id))
+
+    def of(self, rows: Interactions) -> Interactions:
+        """Return the rows of the parts that are still there."""
+        if not self.scenario:
+            return rows
+        there_N = rows.scenario == rows.vocabulary.id("scenario", self.scenario)
+        return rows.where(~(there_N & self.lost(rows.user_ids)[rows.user]))
 
     def masked(self, states: States, user_id: pa.Array, scenario: int) -> States:
         """Return the states as they are without what was lost in the scenario of an id."""

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from landbridge.config.days import Fit, days_of
 from landbridge.errors import DataError
 from landbridge.feed.interactions import Interactions
+from landbridge.feed.kept import Kept
 from landbridge.feed.questions import LEARNED
 from landbridge.feed.vocabulary import Vocabulary
 from landbridge.lake.lake import Lake
@@ -18,17 +19,20 @@ from landbridge.lake.lake import Lake
 
 @dataclass
 class FitRows:
-    """The interactions of a night by fit; each is read once."""
+    """The interactions of a night by fit; each is read once. `kept` is what a study lets its networks know."""
 
     lake: Lake
     vocabulary: Vocabulary
     ds: dt.date
+    kept: Kept | None = None
     _parts: dict[Fit, Interactions] = field(default_factory=dict, repr=False)
 
     @cached_property
     def whole(self) -> Interactions:
-        """All rows up to the night, of whatever part."""
-        return Interactions.read(self.lake, self.vocabulary, self.ds)
+        """All rows up to the night, of whatever part, that may be learned from."""
+        if self.kept is None:
+            return Interactions.read(self.lake, self.vocabulary, self.ds)
+        return self.kept.of(Interactions.read(self.lake, self.vocabulary, self.ds, self.kept.where))
 
     def learned(self, fit: Fit) -> Interactions:
         """Return the rows that a fit learns from; user codes are those of `whole` only where days divide.

@@ -139,11 +139,14 @@ class StudiedNetworks:
         return _seconds_of(follower)
 
     def _config(self, lesson: Lesson, seed: int) -> Config:
-        """Return the configuration of the job: the fit B of its `ds` ends where the lesson does."""
+        """Return the configuration of the job: the fit B of its `ds` ends where the lesson does.
+
+        Groups are those of a night's fits, and no window's: graph goes without them.
+        """
         split = self.config.split
         if lesson.kept is None:
             split = split.model_copy(update={"test_days": (lesson.ds - lesson.until).days})
-        return self.config.model_copy(update={"seed": seed, "split": split})
+        return self.config.model_copy(update={"seed": seed, "split": split, "groups": None})
 
     def _fingerprint(self, config: Config, lesson: Lesson) -> str:
         rows = self.lake.digest("examples", until=lesson.ds)
@@ -177,7 +180,10 @@ class StudiedNetwork(Contender):
         """Return why not: what begins from the source has nothing to do in it."""
         if self._place(view).exists():
             return None
-        return f"{view.scope} has no networks of {self.name}: it is the source, or has nothing to learn from"
+        return (
+            f"{view.scope} has no networks of {self.name}: it is the source itself, has nothing to learn from, or no "
+            "user in common with it where users are carried over"
+        )
 
     def fit(self, view: View) -> Fitted:
         """Read the networks of a scope; their order is that of both stages."""
@@ -201,8 +207,15 @@ def _units(config: Config, rows: Interactions, names: set[str]) -> list[Unit]:
     return [
         Unit(contender, scope, True, split, network_cost(config, many))
         for contender, scope, many, split in found
-        if contender in names | begun or scope == source
+        if (contender in names | begun or scope == source) and _bridged(contender, scope, rows, source)
     ]
+
+
+def _bridged(contender: str, scope: str, rows: Interactions, source: str) -> bool:
+    """Whether somebody is there to be carried over, where a strategy carries users over."""
+    if not strategy_of(contender).shares_users:
+        return True
+    return len(np.intersect1d(rows.of_scenario(scope).user, rows.of_scenario(source).user)) > 0
 
 
 def _seconds_of(follower: Follower) -> dict[str, float]:

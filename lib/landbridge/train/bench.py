@@ -32,7 +32,7 @@ class Bench:
     @cached_property
     def rows(self) -> FitRows:
         """The interactions of the night, read once."""
-        return FitRows(self.job.lake, self.assembler.vocabulary, self.job.ds)
+        return FitRows(self.job.lake, self.assembler.vocabulary, self.job.ds, self.job.kept)
 
     @cached_property
     def associating(self) -> Associating | None:
