@@ -111,7 +111,7 @@ def test_a_window_is_learned_from_its_days_before_alone(windows):
 
 
 def test_declared_parts_are_judged_too_and_cold_users(parts):
-    parts.expect([Trial(name, 0, part) for part in ("test", COLD) for name in ("joint", "target_only")])
+    parts.expect([Trial(name, 0, part) for part in ("test", COLD) for name in ("joint", "target_only")], print)
     for part in ("test", COLD):
         joint, alone = (parts.run(Trial(name, 0, part)) for name in ("joint", "target_only"))
         assert joint.rows.num_rows == alone.rows.num_rows > 0

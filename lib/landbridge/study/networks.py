@@ -79,7 +79,7 @@ class StudiedNetworks:
 
     config: Config
     lake: Lake
-    say: Callable[[str], None]
+    say: Callable[[str], None] = print
     wanted: dict[tuple[str, int], set[str]] = field(default_factory=dict)
     _seconds: dict[tuple[str, int], Mapping[str, float]] = field(default_factory=dict, repr=False)
 

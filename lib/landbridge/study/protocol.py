@@ -7,7 +7,7 @@ ranking tasks; runner, store, table, plots and tracking are the same for all.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,8 +131,8 @@ class Protocol(ABC):
     def fingerprint(self, trial: Trial) -> Mapping[str, str]:
         """Return all that the trial's scores depend on, name to hash: data, configuration, code."""
 
-    def expect(self, trials: Sequence[Trial]) -> None:  # noqa: B027  (most have nothing to note)
-        """Note all trials that are about to be run, for who fits several together."""
+    def expect(self, trials: Sequence[Trial], say: Callable[[str], None]) -> None:  # noqa: B027  (most note nothing)
+        """Note all trials that are about to be run, and where to speak, for who fits several together."""
 
     @abstractmethod
     def run(self, trial: Trial) -> Scored:

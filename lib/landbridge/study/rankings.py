@@ -34,7 +34,7 @@ class Rankings(Protocol):
     @cached_property
     def networks(self) -> StudiedNetworks:
         """The networks there are."""
-        return StudiedNetworks(self.config, self.lake, print)
+        return StudiedNetworks(self.config, self.lake)
 
     def entries(self) -> Sequence[Entry]:
         """All contenders there are: closed forms, which no seed changes, and networks."""
@@ -50,8 +50,9 @@ class Rankings(Protocol):
         simple = ("landbridge.contenders", "landbridge.feed")
         return simple if contender in self.contenders else (*simple, *_NETWORKS)
 
-    def expect(self, trials: Sequence[Trial]) -> None:
+    def expect(self, trials: Sequence[Trial], say: Callable[[str], None]) -> None:
         """Note which networks are fitted together: those of one part and seed."""
+        self.networks.say = say
         for trial in trials:
             if trial.contender in self.networks.names:
                 self.networks.wanted.setdefault((trial.part, trial.seed), set()).add(trial.contender)
