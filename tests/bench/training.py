@@ -19,7 +19,7 @@ from tests.bench.rounds import Contender, Work
 from tests.bench.training_peers import BATCH, DIM, EXPERTS, WIDTHS
 
 from landbridge.config.rankers import RankerSettings
-from landbridge.contenders.pointwise.network import sizes_of
+from landbridge.contenders.pointwise.fitting import sizes_of
 from landbridge.contenders.pointwise.prepared import Known, Prepared
 from landbridge.contenders.pointwise.steps import fit_ranker
 from landbridge.feed.rows import Coding, Rows

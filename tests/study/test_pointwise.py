@@ -151,7 +151,9 @@ def test_the_runs_are_in_mlflow_under_one_parent(done):
     runs = client.search_runs([experiment.experiment_id])
     (parent,) = [run.info.run_id for run in runs if run.data.tags.get("landbridge.kind", "").startswith("study ")]
     children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent]
-    assert {file.path for file in client.list_artifacts(parent)} == {"table.csv", "table.png"}
+    assert {file.path for file in client.list_artifacts(parent)} == {
+        *("table.csv", "table.png", "over_constant.csv", "over_constant.png"),
+    }
     assert {run.info.run_name for run in children} == {f"{name}, seed 0" for name in NAMES}
     assert all(run.data.metrics["all/auc"] > 0.4 for run in children)
     assert {run.info.status for run in runs} == {"FINISHED"}
