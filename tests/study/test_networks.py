@@ -11,6 +11,7 @@ from landbridge.contenders.folder import fit_folder, read_meta
 from landbridge.contenders.staged import Staged
 from landbridge.errors import ConfigError
 from landbridge.feed.interactions import days_since_epoch
+from landbridge.study.networks import StudiedNetworks
 from landbridge.study.parts import COLD, PartStudy
 from landbridge.study.protocol import Trial
 from landbridge.study.ranking import open_ranking
@@ -124,6 +125,16 @@ def test_learning_curves_say_why_they_have_none(parts):
     scored = parts.run(Trial("joint", 0, "0.1"))
     assert scored.rows is None
     assert "0.1" in scored.left_out[0]
+
+
+def test_seconds_of_a_job_that_was_killed_are_not_lost(windows):
+    lesson, seed = windows.lesson(str(CUTS[0])), 5
+    windows.networks.contender("target_only", lesson, seed)
+    _, first = windows.networks.contender("target_only", lesson, seed)
+    again = StudiedNetworks(windows.config, windows.lake, print)
+    _, second = again.contender("target_only", lesson, seed)
+    assert first == second > 0
+    again.judged("target_only", lesson.name, seed)
 
 
 class TestStaged:

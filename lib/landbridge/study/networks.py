@@ -41,6 +41,7 @@ from landbridge.transfer import BEGINNINGS, STRATEGIES, TargetOnly, strategy_of
 FIT: Fit = "B"
 """The fit of a night that knows all that a study may learn from: what lies before the judged days or parts."""
 
+_SECONDS = "seconds.json"
 _SECTIONS = ("transfer", "retriever", "ranker", "negatives", "features", "split")
 
 
@@ -132,11 +133,13 @@ class StudiedNetworks:
         versions = {name: self.lake.version(name) for name in TABLES}
         read = (models, versions, fingerprint, recipe(config), units, parent_here())
         job = Job("study", lesson.ds, config, *read, fits=(FIT,), kept=lesson.kept)
-        follower = Follower(job.progress, self.say)
+        earlier = Follower(job.progress, lambda line: None)  # of a run that was killed
+        earlier.follow()
+        seconds = _kept(models / _SECONDS, earlier)
         if any(job.opens(unit) for unit in units):
             log = config.folder / "logs" / f"study-{lesson.name}-{seed}.log"
-            follower = launch(job, log, lambda line: self.say(f"    {line}"))
-        return _seconds_of(follower)
+            seconds = _kept(models / _SECONDS, launch(job, log, lambda line: self.say(f"    {line}")))
+        return _by_contender(seconds)
 
     def _config(self, lesson: Lesson, seed: int) -> Config:
         """Return the configuration of the job: the fit B of its `ds` ends where the lesson does.
@@ -218,10 +221,19 @@ def _bridged(contender: str, scope: str, rows: Interactions, source: str) -> boo
     return len(np.intersect1d(rows.of_scenario(scope).user, rows.of_scenario(source).user)) > 0
 
 
-def _seconds_of(follower: Follower) -> dict[str, float]:
+def _kept(file: Path, follower: Follower) -> dict[str, float]:
+    """Keep the seconds of the fits that a job told of beside those of earlier ones, by contender and scope."""
+    seconds: dict[str, float] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    told = {f"{event['contender']}/{event['scope']}": float(event["seconds"]) for event in follower.of("fit")}
+    file.write_text(json.dumps(seconds | told), encoding="utf-8")
+    return seconds | told
+
+
+def _by_contender(seconds: Mapping[str, float]) -> dict[str, float]:
     """Return the seconds of each contender's fits; those of what it begins from are in them."""
     own: dict[str, float] = {}
-    for event in follower.of("fit"):
-        own[event["contender"]] = own.get(event["contender"], 0.0) + float(event["seconds"])
+    for title, some in seconds.items():
+        contender = title.partition("/")[0]
+        own[contender] = own.get(contender, 0.0) + some
     begins = {name: strategy_of(name).begins for name in own}
-    return {name: seconds + own.get(begins[name] or "", 0.0) for name, seconds in own.items()}
+    return {name: some + own.get(begins[name] or "", 0.0) for name, some in own.items()}
