@@ -122,7 +122,7 @@ def test_a_nights_fits_read_it_from_the_fit_on_that_knows_what_it_has_seen(lake,
     told(lake, "base", Tuned("tuned", days + dt.timedelta(days=seen)).note)
     monkeypatch.setattr(simple, "contender_of", lambda config, name: Reads(Settings(), crosses=True))
     try:
-        save_assembler(night)
+        save_assembler(night.config, night.lake, night.models, days, night.ds)
         _fit_here(night)
     finally:
         told(lake, "base", Tuned("tuned", SEEN, "item_id/10").note)

@@ -6,12 +6,11 @@ import pytest
 import torch
 from tests.lakes import SMALL, SOURCE, TINY, tiny_lake
 from tests.train.nights import night_of, night_on
-from tests.train.test_beside import gradient
+from tests.train.test_beside import gradient, stopped_and_resumed
 from tests.train.test_loop import PLACE, Kit
 from tests.train.together import together
 
 from landbridge.contenders.folder import find_fitted, load_fitted
-from landbridge.train.checkpoints import optimizer_state, set_optimizer_state
 from landbridge.train.generating import Generating
 from landbridge.train.jointly import Jointly
 from landbridge.train.loop import Loop
@@ -73,21 +72,10 @@ def test_a_resumed_fit_is_the_same_fit(kit, name):
         progress = Progress(kit.root / "progress.jsonl", 0)
         return Loop(PLACE, objective_of(kit, networks, name), groups, EPOCHS, Alone(), kit.watch, progress)
 
-    whole, interrupted, kept = started(kit, name), started(kit, name), {}
+    whole, interrupted = started(kit, name), started(kit, name)
     begun = {key: value.clone() for key, value in whole.retriever.state_dict().items()}
     loop(whole).run(0, lambda epoch: None)
-
-    def stop(epoch):
-        if epoch == 1:
-            kept.update(optimizer_state(first))
-            raise KeyboardInterrupt
-
-    first = loop(interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        first.run(0, stop)
-    second = loop(interrupted)
-    set_optimizer_state(second, kept)
-    second.run(2, lambda epoch: None)
+    stopped_and_resumed(loop, interrupted)
     for key, value in whole.retriever.state_dict().items():
         assert torch.equal(interrupted.retriever.state_dict()[key], value)
         if key.startswith("source."):

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import reduce
 
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -18,7 +14,7 @@ from landbridge.associate.texts import by_text, space_of
 from landbridge.config.associations import TAKEN, TEXT, Associations
 from landbridge.errors import DataError
 from landbridge.feed.vectors import revision_for
-from landbridge.lake.expressions import complaint
+from landbridge.lake.expressions import explained
 from landbridge.lake.spark import SparkLake
 from landbridge.step import Night, Outcome, Step
 
@@ -33,7 +29,7 @@ def run(night: Night) -> Outcome:
     log = log_of(lake.table("examples").where(F.col("ds") <= F.lit(night.ds)), lake.table("vocabulary"))
     homes, had = homes_of(log).persist(), latest(log, settings.taken.user_items).persist()
     try:
-        with _explained():
+        with explained("the items cannot be associated"):
             kinds = {TAKEN: by_taking(had, homes, settings), **_by_value(night, lake, settings)}
             left_out = _add_text(kinds, night, lake, homes, settings)
             rows = _rows(kinds, homes, lake.table("vocabulary")).withColumn("ds", F.lit(night.ds))
@@ -84,14 +80,6 @@ def _told(night: Night, lake: SparkLake, settings: Associations, left_out: list[
         night.say(f"{every:,} associations of the kind {kind}, {between:,} of them between two scenarios")
     notes = {"associations": {kind: every for kind, (every, _) in counts.items()}, "left_out": left_out}
     return Outcome(notes, {f"associations.{kind}": float(every) for kind, (every, _) in counts.items()})
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except (PySparkException, Py4JError) as error:
-        raise DataError(f"the items cannot be associated: {complaint(error)}") from error
 
 
 ASSOCIATE = Step(

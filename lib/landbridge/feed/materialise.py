@@ -185,7 +185,8 @@ def _pairs(
     """Return the pairs (user * items + item, ascending) that these users had by the end of `until`, and since when."""
     keys, moments = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     where = pc.field("had") if kept is None else pc.field("had") & kept.where
-    for read in lake.scan("examples", until=until, columns=["user_id", "item_id", "ts", "scenario"], where=where):
+    columns = ["user_id", "item_id", "ts", *([] if kept is None else ["scenario"])]
+    for read in lake.scan("examples", until=until, columns=columns, where=where):
         there = None if kept is None else pa.array(kept.stays(read["user_id"], read["scenario"]))
         batch = read if there is None else read.filter(there)
         if batch.num_rows == 0 or len(users) == 0:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -20,7 +18,7 @@ from landbridge.feed.questions import LEARNED
 from landbridge.group.clusters import Place, clustered, renumbered
 from landbridge.group.flow import favourites, flow_of
 from landbridge.group.interests import factors_of, interests_of, taken_of
-from landbridge.lake.expressions import complaint
+from landbridge.lake.expressions import explained
 from landbridge.lake.spark import SparkLake
 from landbridge.step import Night, Outcome, Step
 
@@ -34,7 +32,7 @@ def run(night: Night) -> Outcome:
         night.say("nobody is grouped: no section groups")
         return Outcome(notes={"left_out": ["no section groups"]})
     lake = night.spark_lake()
-    with ExitStack() as kept, _explained():
+    with ExitStack() as kept, explained("the users cannot be grouped"):
         for name, rows in _tables(night, lake, settings, kept).items():
             _write(night, lake, name, rows)
     return _told(night, lake)
@@ -134,14 +132,6 @@ def _kept(rows: DataFrame, kept: ExitStack) -> DataFrame:
     rows.persist()
     kept.callback(rows.unpersist)
     return rows
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except (PySparkException, Py4JError) as error:
-        raise DataError(f"the users cannot be grouped: {complaint(error)}") from error
 
 
 def _earlier(night: Night) -> Mapping[str, str]:

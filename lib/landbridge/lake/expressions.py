@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from landbridge.errors import ConfigError
+from landbridge.errors import ConfigError, DataError
 
 
 def expression(rows: DataFrame, sql: str, key: str) -> Column:
@@ -26,6 +30,15 @@ def expression(rows: DataFrame, sql: str, key: str) -> Column:
             f"{key}: the expression `{sql}` does not work: {complaint(error)}; columns here: {known}"
         ) from None
     return column
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn an error of Spark's into a `DataError`: `what`, and what Spark complains of."""
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        raise DataError(f"{what}: {complaint(error)}") from error
 
 
 def complaint(error: BaseException) -> str:

@@ -74,10 +74,7 @@ class LeftOutStudy(Protocol):
         """Fit once a scenario on the others' rows; score its judged rows."""
         judged = self.base.tables(trial.part, holds_out=False)[2]
         parts = [self._scored(name, trial) for name in sorted(pc.unique(judged["scenario"]).to_pylist())]
-        tables = [one.rows for one in parts if one.rows is not None]
-        left_out = tuple(sentence for one in parts for sentence in one.left_out)
-        rows = pa.concat_tables(tables) if tables else None
-        return Scored(rows, sum(one.seconds for one in parts), left_out=left_out)
+        return Scored.of(parts)
 
     def measured(self, rows: pa.Table) -> Mapping[str, Measured]:
         """Return AUC by scenario; there is none of all, because each was scored by another fit."""

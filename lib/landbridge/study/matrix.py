@@ -60,10 +60,7 @@ class SourceStudy(Protocol):
             for target in whole.test.scenarios
             if target != trial.contender
         ]
-        tables = [one.rows for one in parts if one.rows is not None]
-        left_out = tuple(sentence for one in parts for sentence in one.left_out)
-        rows = pa.concat_tables(tables) if tables else None
-        return Scored(rows, sum(one.seconds for one in parts), left_out=left_out)
+        return Scored.of(parts)
 
     def measured(self, rows: pa.Table) -> Mapping[str, Measured]:
         """Return AUC by target; there is none of all, because a source's own rows are not judged."""

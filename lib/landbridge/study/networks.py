@@ -23,7 +23,6 @@ from landbridge.config.schema import Config
 from landbridge.contenders.base import Contender, Fitted, View
 from landbridge.contenders.folder import fit_folder, is_of, load_fitted
 from landbridge.contenders.staged import Staged
-from landbridge.feed.assemble import Assembler
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.kept import Kept
 from landbridge.lake.lake import Lake
@@ -32,7 +31,7 @@ from landbridge.train.job import Job, Unit
 from landbridge.train.launch import launch
 from landbridge.train.lineage import recipe
 from landbridge.train.progress import Follower
-from landbridge.train.step import TABLES
+from landbridge.train.step import TABLES, save_assembler
 from landbridge.train.units import network_cost, wanted_networks
 from landbridge.train.vectors import save_vectors
 from landbridge.train.watch import parent_here
@@ -124,11 +123,8 @@ class StudiedNetworks:
         models, config = self._folder(lesson.name, seed), self._config(lesson, seed)
         models.mkdir(parents=True, exist_ok=True)
         fingerprint = self._fingerprint(config, lesson)
-        assembler = models / "assembler"
-        if not assembler.exists():
-            assembler.mkdir()
-            Assembler.fit(self.lake, config, lesson.until, lesson.ds).save(assembler)
-            save_vectors(config, self.lake, models, self.say)
+        save_assembler(config, self.lake, models, lesson.until, lesson.ds)
+        save_vectors(config, self.lake, models, self.say)
         units = tuple(self._with_done(unit, models, fingerprint) for unit in _units(config, lesson.rows, names))
         versions = {name: self.lake.version(name) for name in TABLES}
         read = (models, versions, fingerprint, recipe(config), units, parent_here())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -64,6 +64,13 @@ class Scored:
     curve: tuple[tuple[float, int, float], ...] = ()
     left_out: tuple[str, ...] = ()
     smaller: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, parts: Sequence[Self]) -> Self:
+        """Return what several fits of one trial give together: each has judged rows of its own."""
+        tables = [one.rows for one in parts if one.rows is not None]
+        left_out = tuple(sentence for one in parts for sentence in one.left_out)
+        return cls(pa.concat_tables(tables) if tables else None, sum(one.seconds for one in parts), left_out=left_out)
 
 
 @dataclass(frozen=True)

@@ -56,9 +56,10 @@ def run_trials(
     A trial is done if its file carries the same fingerprint, so a study that was killed resumes where it stopped.
     """
     found: dict[Trial, Facts] = {}
-    protocol.expect([trial for trial in trials if not store.done(trial, protocol.fingerprint(trial))], say)
+    fingerprints = {trial: protocol.fingerprint(trial) for trial in trials}
+    protocol.expect([trial for trial in trials if not store.done(trial, fingerprints[trial])], say)
     for number, trial in enumerate(trials, 1):
-        fingerprint, head = protocol.fingerprint(trial), f"[{number}/{len(trials)}] {trial}"
+        fingerprint, head = fingerprints[trial], f"[{number}/{len(trials)}] {trial}"
         kept = store.facts(trial)
         new = kept is None or kept.fingerprint != dict(fingerprint)
         if new:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from landbridge.config.days import FITS, days_of
+from landbridge.config.schema import Config
 from landbridge.errors import TrainError
 from landbridge.feed.assemble import Assembler
+from landbridge.lake.lake import Lake
 from landbridge.step import Night, Outcome, Step
 from landbridge.train.associated import forget_associated
 from landbridge.train.job import Job
@@ -41,7 +44,7 @@ SECTIONS = (
 
 def pretrain(night: Night) -> Outcome:
     """Fit the source's networks, A, B and C, by all ranks."""
-    save_assembler(night)
+    save_assembler(night.config, night.lake, night.models, days_of(night.config, night.ds).train_until, night.ds)
     if has_networks(night.config):
         save_vectors(night.config, night.lake, night.models, night.say)
         forget_associated(night)
@@ -64,12 +67,15 @@ def finetune(night: Night) -> Outcome:
     return _run(night, "finetune", target_units(night))
 
 
-def save_assembler(night: Night) -> None:
-    """Fit the night's assembler on the training days and save it; the folder appears complete or not at all."""
-    folder, work = night.models / "assembler", night.models / "assembler.tmp"
+def save_assembler(config: Config, lake: Lake, models: Path, until: dt.date, known: dt.date) -> None:
+    """Fit an assembler on the days up to `until`, for questions up to `known`, and save it into a folder of models.
+
+    It appears complete or not at all.
+    """
+    folder, work = models / "assembler", models / "assembler.tmp"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    Assembler.fit(night.lake, night.config, days_of(night.config, night.ds).train_until, night.ds).save(work)
+    Assembler.fit(lake, config, until, known).save(work)
     shutil.rmtree(folder, ignore_errors=True)
     work.rename(folder)
 

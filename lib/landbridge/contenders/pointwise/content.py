@@ -130,11 +130,16 @@ class Content(Part):
         for start in range(0, len(item_M), _ROWS):
             near = (unit[start : start + _ROWS] @ across).toarray()
             near[np.arange(len(near)), start + np.arange(len(near))] = 0
-            near[near < self.least] = 0
-            if self.keep < near.shape[1]:
-                near[near < np.partition(near, -self.keep, axis=1)[:, -self.keep][:, None]] = 0
-            blocks.append(sp.csr_matrix(near**self.power))
+            blocks.append(nearest(near, self.keep, self.least, self.power))
         return turned(blocks, item_M, items)
+
+
+def nearest(near_BM: NDArray[np.float32], keep: int, least: float, power: float) -> sp.csr_matrix:
+    """Return the `keep` largest of each row that are at least `least`, as their power; `near_BM` is written over."""
+    near_BM[near_BM < least] = 0
+    if keep < near_BM.shape[1]:
+        near_BM[near_BM < np.partition(near_BM, -keep, axis=1)[:, -keep][:, None]] = 0
+    return sp.csr_matrix(near_BM**power)
 
 
 def said_by(

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from landbridge.contenders.pointwise.content import ContentFitted, few_of, groups_of, idf_of, said_by, tf_idf
+from landbridge.contenders.pointwise.content import ContentFitted, few_of, groups_of, idf_of, nearest, said_by, tf_idf
 from landbridge.contenders.pointwise.history import Asked, Past
 from landbridge.contenders.pointwise.parts import Arrays, Evidence, Features, Part, PartFitted
 
@@ -60,10 +60,7 @@ class ToldFitted(PartFitted):
         blocks = [sp.csr_matrix(np.zeros((0, across_GI.shape[1]), np.float32))]
         for start in range(0, unit_DG.shape[0], _ROWS):
             near = (unit_DG[start : start + _ROWS] @ across_GI).toarray()
-            near[near < self.least] = 0
-            if self.keep < near.shape[1]:
-                near[near < np.partition(near, -self.keep, axis=1)[:, -self.keep][:, None]] = 0
-            blocks.append(sp.csr_matrix(near**self.power))
+            blocks.append(nearest(near, self.keep, self.least, self.power))
         return sp.csr_matrix(sp.vstack(blocks).T)
 
     def _levels(self, name: str, alike_ID: sp.csr_matrix, set_N: NDArray[np.int32], past: Past) -> Features:

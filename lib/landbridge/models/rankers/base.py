@@ -30,12 +30,12 @@ Form = dict[str, Any]
 """What a strategy made of a ranker, by name, and what of its shape the sizes do not say; plain values for JSON."""
 
 
-class Asked(nn.Module):
+class Asked(nn.Module, ABC):
     """What is asked about the rows before the ranker reads them."""
 
+    @abstractmethod
     def ask(self, questions: Questions) -> None:
         """Read the rows, and keep what the ranker will want of them."""
-        raise NotImplementedError
 
 
 class PointRanker(nn.Module, ABC):

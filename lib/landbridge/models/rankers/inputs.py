@@ -6,6 +6,7 @@ wide and deep; Koren et al. 2009, equation 4).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -122,12 +123,12 @@ class Inputs(nn.Module):
         return [read_BW, events.taste_BT, user_BD, product_BD], straight_BK
 
 
-class Carried(nn.Module):
+class Carried(nn.Module, ABC):
     """What is known of user and item elsewhere, and changes their vectors before anything reads them."""
 
+    @abstractmethod
     def forward(self, vectors: Mapping[str, Tensor], id_B: Mapping[str, Tensor], tables: nn.ModuleDict) -> Vectors:
         """Return the vectors BD that change, by field; `vectors` are those of the `tables`, for the ids `id_B`."""
-        raise NotImplementedError
 
 
 class Bag(nn.Module):
