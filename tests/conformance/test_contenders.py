@@ -40,6 +40,7 @@ CONFIG = config_of(
     "associations={attributes: [title], taken: {shrinkage: 1}}",
     "contenders.associations={}",
     "contenders.reserve={known: item_item, new: content}",
+    "contenders.stack={parts: [item_item_across, popularity_across]}",
 )
 SIMPLE = {contender.name: contender for contender in all_simple(CONFIG)}
 PERSONAL = [name for name in SIMPLE if "popularity" not in name and "trend" not in name]
@@ -196,5 +197,11 @@ def test_a_scenario_without_events_can_be_fitted(name, states, catalogue):
 def test_the_names_are_those_of_the_tables():
     alone = ["popularity", "popularity_recent", "item_item", "ease", "als", "content", "trend", "blend", "reserve"]
     across = [f"{name}_across" for name in alone]
-    assert [contender.name for contender in all_simple(CONFIG)] == [*alone, *across[:-3], "associations", *across[-3:]]
-    assert [contender.crosses for contender in all_simple(CONFIG)] == [False] * 9 + [True] * 10
+    assert [contender.name for contender in all_simple(CONFIG)] == [
+        *alone,
+        *across[:-3],
+        "associations",
+        *across[-3:],
+        "stack",
+    ]
+    assert [contender.crosses for contender in all_simple(CONFIG)] == [False] * 9 + [True] * 11

@@ -1,4 +1,4 @@
-"""Contenders that are made of other contenders: trend, blend and reserve."""
+"""Contenders that are made of other contenders: trend, blend, reserve and stack."""
 
 from __future__ import annotations
 
@@ -95,3 +95,19 @@ class Reserve(Node):
     every: int = Field(3, ge=2, description="The places n, 2n, 3n ... are for new items.")
     known: Stem = Field(description="The contender, or blend, that orders what somebody has had.")
     new: Stem = Field("text", description="The contender, or blend, that orders what nobody has.")
+
+
+class Stack(Node):
+    """For users new to a scenario: trees order what the parts choose, learned from users who lose it for that."""
+
+    parts: list[AcrossPart] = Field(
+        min_length=1, description="Who chooses candidates; the first also serves users with events in the scenario."
+    )
+    candidates: int = Field(150, ge=10, description="The best of each part.")
+    folds: int = Field(4, ge=2, description="The parts are fitted this often, each time without a fold's lost events.")
+    users: int = Field(20_000, ge=100, description="Of a scenario and fold, at most.")
+    iterations: int = Field(200, ge=1)
+    learning_rate: float = Field(0.05, gt=0)
+    leaves: int = Field(7, ge=2)
+    l2: float = Field(10.0, ge=0)
+    min_rows: int = Field(200, ge=1, description="Candidates of a leaf, at least.")

@@ -10,7 +10,7 @@ from landbridge.config.associations import Candidates, KindWeights
 from landbridge.config.crossing import Crossings
 from landbridge.config.histories import EncoderName, Reading, check_heads
 from landbridge.config.node import Name, Node, Share, Sql
-from landbridge.config.pools import Blend, Reserve, Trend
+from landbridge.config.pools import Blend, Reserve, Stack, Trend
 from landbridge.config.sequences import TextTransitions, Transitions, Walk
 from landbridge.config.text import Adaptor
 
@@ -209,14 +209,20 @@ class Contenders(Node):
         return self
 
     reserve: Reserve | None = Field(None, description="Places for new items; not fitted when left out.")
+    stack: Stack | None = Field(
+        None, description="Trees over other contenders, for newcomers; not fitted when left out."
+    )
     associations: KindWeights | None = Field(
         None, description="All kinds of associations of the items, across scenarios only; not fitted when left out."
     )
 
     @model_validator(mode="after")
     def _parts(self) -> Self:
-        for pool, given in (("trend", self.trend), ("blend", self.blend)):
-            for part in (*given.alone, *given.across, *given.floors):
+        pools = (("trend", self.trend), ("blend", self.blend))
+        taken = {name: (*given.alone, *given.across, *given.floors) for name, given in pools}
+        taken["stack"] = () if self.stack is None else tuple(self.stack.parts)
+        for pool, parts in taken.items():
+            for part in parts:
                 name = part.removesuffix("_across")
                 if name in type(self).model_fields and getattr(self, name) is None:
                     raise ValueError(f"{pool} takes {part}, and {name} is not among contenders: add it, or take it out")

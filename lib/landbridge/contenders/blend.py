@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landbridge.contenders.base import ALL, Contender, Fitted, View
-from landbridge.contenders.folder import load_fitted, save_fitted
+from landbridge.contenders.base import Contender, Fitted, View
 from landbridge.contenders.held_out import choices, earlier
 from landbridge.contenders.logit import fit_weights
+from landbridge.contenders.parts import Fits, asked, fits_of, load_fits, save_fits, why_not
 from landbridge.contenders.popularity import Popularity
 from landbridge.feed.states import Catalogue, States
 
-_EVERY = 0
-"""Stands for all scenarios among scenario ids; 0 is no scenario."""
 _ONE_USER = 1.0
 
 
@@ -35,11 +33,11 @@ class Part:
     name: str
     weight: float
     floor: float
-    fits: Mapping[int, Fitted]
+    fits: Fits
 
     def logs(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
         """Return log(1 + score / floor), shape BC, or 1C where the users do not matter; zero where nothing is known."""
-        fitted = self.fits.get(states.scenario, self.fits.get(_EVERY))
+        fitted = asked(self.fits, states)
         if fitted is None:
             return np.zeros((1, len(catalogue.items)), np.float32)
         scores = fitted.score(states, catalogue)
@@ -68,8 +66,7 @@ class BlendFitted(Fitted):
         """Write blend.json and every fit of every part as a folder of its own."""
         tree = []
         for number, part in enumerate(self.parts):
-            for scenario, fitted in part.fits.items():
-                save_fitted(fitted, folder / f"part-{number}-{scenario}", {"contender": part.name})
+            save_fits(part.fits, folder, number, part.name)
             tree.append({"name": part.name, "weight": part.weight, "floor": part.floor, "fits": sorted(part.fits)})
         (folder / "blend.json").write_text(json.dumps(tree, indent=1), encoding="utf-8")
 
@@ -79,12 +76,7 @@ class BlendFitted(Fitted):
         tree = json.loads((folder / "blend.json").read_text(encoding="utf-8"))
         return cls(
             tuple(
-                Part(
-                    one["name"],
-                    one["weight"],
-                    one["floor"],
-                    {scenario: load_fitted(folder / f"part-{number}-{scenario}") for scenario in one["fits"]},
-                )
+                Part(one["name"], one["weight"], one["floor"], load_fits(folder, number, one["fits"]))
                 for number, one in enumerate(tree)
             )
         )
@@ -129,12 +121,8 @@ class Blend(Contender):
 
     def left_out(self, view: View) -> str | None:
         """Say which part is left out, and why: a blend without it would be another one."""
-        for contender, _ in self.parts:
-            for part in _views(contender, view).values():
-                reason = contender.left_out(part)
-                if reason is not None:
-                    return f"{self.name} is left out for {view.scope}, because {reason}"
-        return None
+        reason = why_not((contender for contender, _ in self.parts), view)
+        return None if reason is None else f"{self.name} is left out for {view.scope}, because {reason}"
 
     def fit(self, view: View) -> BlendFitted:
         """Fit the weights, if that is wanted, and then the parts."""
@@ -155,12 +143,7 @@ class Blend(Contender):
     def _weighted(self, view: View, weights_P: NDArray[np.float64]) -> BlendFitted:
         return BlendFitted(
             tuple(
-                Part(
-                    contender.name,
-                    float(weight),
-                    self._floor(contender),
-                    {scenario: contender.beside(one) for scenario, one in _views(contender, view).items()},
-                )
+                Part(contender.name, float(weight), self._floor(contender), fits_of(contender, view))
                 for (contender, _), weight in zip(self.parts, weights_P, strict=True)
             )
         )
@@ -168,13 +151,3 @@ class Blend(Contender):
     def _floor(self, contender: Contender) -> float:
         usual = _ONE_USER if isinstance(contender, Popularity) else self.floor
         return self.floors.get(contender.name, usual)
-
-
-def _views(contender: Contender, view: View) -> dict[int, View]:
-    """Return what a part is fitted on, by scenario id: one view, or one a scenario if it serves a single one."""
-    if contender.pooled or view.scope != ALL:
-        return {_EVERY: replace(view, scope=ALL) if contender.pooled else view}
-    vocabulary = view.interactions.vocabulary
-    ids = np.unique(view.interactions.scenario)
-    names = vocabulary.values("scenario").to_pylist()
-    return {int(one): replace(view, scope=names[one - 1]) for one in ids[ids > 0]}

@@ -28,6 +28,7 @@ _KINDS = {
     "text": ("landbridge.contenders.text", "TextFitted"),
     "text_transitions": ("landbridge.contenders.text_transitions", "TextTransitionsFitted"),
     "walk": ("landbridge.contenders.walk", "WalkFitted"),
+    "stack": ("landbridge.contenders.stack", "StackFitted"),
     "reserve": ("landbridge.contenders.reserve", "ReserveFitted"),
     "associations": ("landbridge.contenders.associations", "AssociationsFitted"),
     "network": ("landbridge.contenders.network", "NetworkFitted"),

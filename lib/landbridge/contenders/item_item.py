@@ -46,14 +46,21 @@ def cosine(gram: sp.csr_matrix) -> sp.csr_matrix:
 
 
 def nearest(near: sp.csr_matrix, neighbours: int) -> sp.csr_matrix:
-    """Return `near` with the `neighbours` largest values of each row, ties by column; in blocks of dense rows."""
-    if neighbours >= near.shape[1]:
-        return near
-    blocks = []
+    """Return `near`, values above zero, with the `neighbours` largest of each row, ties by column.
+
+    Rows that hold more are looked at in blocks, as dense ones; the others stay as they are.
+    """
+    count_M = np.diff(near.indptr)
+    kept = np.ones(near.nnz, np.bool_)
     for start in range(0, near.shape[0], _BLOCK):
-        dense = near[start : start + _BLOCK].toarray()
-        blocks.append(sp.csr_matrix(np.where(top(dense, neighbours), dense, np.float32(0))))
-    return sp.csr_matrix(sp.vstack(blocks, format="csr"))
+        stop = min(start + _BLOCK, near.shape[0])
+        crowded_R = count_M[start:stop] > neighbours
+        if crowded_R.any():
+            cells = near[start + np.flatnonzero(crowded_R)].tocoo()
+            inside = kept[near.indptr[start] : near.indptr[stop]]
+            inside[np.repeat(crowded_R, count_M[start:stop])] = top(cells.toarray(), neighbours)[cells.row, cells.col]
+    begins = np.concatenate([[0], np.cumsum(kept)])[near.indptr]
+    return sp.csr_matrix((near.data[kept], near.indices[kept], begins), shape=near.shape)
 
 
 def top(values_RM: NDArray[np.float32], count: int) -> NDArray[np.bool_]:

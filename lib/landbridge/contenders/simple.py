@@ -12,6 +12,7 @@ from landbridge.contenders.ease import Ease
 from landbridge.contenders.item_item import ItemItem
 from landbridge.contenders.popularity import Popularity
 from landbridge.contenders.reserve import Reserve
+from landbridge.contenders.stack import Stack
 from landbridge.contenders.text import Text
 from landbridge.contenders.text_transitions import TextTransitions
 from landbridge.contenders.transitions import Transitions
@@ -26,7 +27,7 @@ def all_simple(config: Config) -> list[Contender]:
     alone, across = (_closed_forms(config, crosses) for crosses in (False, True))
     alone += _blends(config, False, alone)
     across += _blends(config, True, [*alone, *across])
-    return [*alone, *_reserve(config, False, alone), *across, *_reserve(config, True, across)]
+    return [*alone, *_reserve(config, False, alone), *across, *_reserve(config, True, across), *_stack(config, across)]
 
 
 def _closed_forms(config: Config, crosses: bool) -> list[Contender]:
@@ -70,3 +71,9 @@ def _reserve(config: Config, crosses: bool, known: list[Contender]) -> list[Cont
     if given is None or not {given.known, given.new} <= set(by_name):
         return []
     return [Reserve(crosses, by_name[given.known], by_name[given.new], given.every)]
+
+
+def _stack(config: Config, across: list[Contender]) -> list[Contender]:
+    """Return what orders for newcomers, where it is configured."""
+    given, by_name = config.contenders.stack, {contender.name: contender for contender in across}
+    return [] if given is None else [Stack(given, tuple(by_name[str(part)] for part in given.parts))]

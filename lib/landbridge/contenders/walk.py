@@ -71,10 +71,9 @@ class WalkFitted(Fitted):
     def score(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
         """Return scores_BC; zero for an item that the walk does not reach, and for users who have events here."""
         scores_BC = np.zeros((len(states), len(catalogue.items)), np.float32)
-        new_B = ~((states.scenario_BL == states.scenario) & (states.item_BL > 0)).any(axis=1)
         column, known = positions(self.then.items, catalogue.items)
         past = recent(states, self.then.items, self.then.decay)
-        stepped = sp.csr_matrix(sp.diags(new_B.astype(np.float32)) @ past @ self.first)
+        stepped = sp.csr_matrix(sp.diags(states.newcomers().astype(np.float32)) @ past @ self.first)
         rows = np.unique(stepped.indices)
         scores_BC[:, known] = (stepped[:, rows] @ self.then.weights[rows][:, column[known]]).toarray()
         return scores_BC

@@ -177,9 +177,8 @@ def recent(states: States, items: NDArray[np.int32], decay: Decay) -> sp.csr_mat
     width = states.item_BL.shape[1]
     later_L = np.arange(width - 1, -1, -1)
     place, known = positions(items, states.item_BL.ravel())
-    own_BL = (states.scenario_BL == states.scenario) & (states.item_BL > 0)
-    other_BL = np.where(own_BL.any(axis=1)[:, None], decay.other, decay.new) ** later_L
-    weight_BL = np.where(own_BL, decay.own**later_L, other_BL)
+    other_BL = np.where(states.newcomers()[:, None], decay.new, decay.other) ** later_L
+    weight_BL = np.where(states.own(), decay.own**later_L, other_BL)
     known &= states.item_BL.ravel() > 0
     row = np.repeat(np.arange(len(states)), width)
     cells = (weight_BL.ravel()[known].astype(np.float32), (row[known], place[known]))

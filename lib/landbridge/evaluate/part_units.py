@@ -29,7 +29,7 @@ from landbridge.feed.assemble import Assembler
 from landbridge.feed.hashing import crc32, hash_strings, uniform
 from landbridge.feed.histories import with_histories
 from landbridge.feed.interactions import Interactions
-from landbridge.feed.states import Catalogue, States, no_had
+from landbridge.feed.states import Catalogue, States
 from landbridge.lake.lake import Lake
 
 Ranks = tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float64], NDArray[np.float32]]
@@ -115,7 +115,7 @@ def cold_users(
     rows = lake.read("user_state", ds - dt.timedelta(days=1), ds, where=pc.field("user_id").isin(user_ids)).sort_by(
         "user_id"
     )
-    states = _without(assembler.states(rows, given.scenario), truth.shape[1])
+    states = _without(assembler.states(rows, given.scenario), truth)
     found = truth.getnnz(axis=1) > 0
     units = PartUnits(given.scenario, states.take(np.flatnonzero(found)), catalogue, truth[found], user_ids)
     return units, log.where(~(own & chosen[log.user]))
@@ -160,7 +160,9 @@ def _ranked(fitted: Fitted, units: PartUnits, rows: NDArray[np.intp]) -> Ranks:
     return rows[unit_T], item_T.astype(np.int32), rank_T, score_T
 
 
-def _without(states: States, items: int) -> States:
-    """Return the states without the events of the scenario that is asked about, and nothing had."""
+def _without(states: States, lost: sp.csr_matrix) -> States:
+    """Return the states without the events of the scenario that is asked about, and without what was lost."""
     other = states.keeping((states.scenario_BL != states.scenario) & (states.item_BL > 0) & (states.scenario_BL > 0))
-    return replace(other, user_BF=np.zeros_like(states.user_BF), had=no_had(len(states), items))
+    had = sp.csr_matrix(states.had - states.had.multiply(lost))
+    had.eliminate_zeros()
+    return replace(other, user_BF=np.zeros_like(states.user_BF), had=had)

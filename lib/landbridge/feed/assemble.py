@@ -22,7 +22,7 @@ from landbridge.feed.interactions import microseconds
 from landbridge.feed.item_features import Day, ItemFeatures, Snapshot, parts, restored
 from landbridge.feed.scaling import item_scaling, scaled, user_scaling
 from landbridge.feed.scenario_features import ScenarioFeatures
-from landbridge.feed.states import Catalogue, States, no_had
+from landbridge.feed.states import Catalogue, States, no_had, right_aligned
 from landbridge.feed.vocabulary import Vocabulary
 from landbridge.lake.lake import Lake
 
@@ -102,7 +102,7 @@ class Assembler:
             ts = microseconds(_column(rows, "ts"))
         history = _column(rows, "history")
         length = pc.fill_null(pc.list_value_length(history), 0).to_numpy(zero_copy_only=False).astype(np.int64)
-        source_BL, filled_BL = _right_aligned(length, self.history)
+        source_BL, filled_BL = right_aligned(length, self.history)
         events = pc.list_flatten(history)
 
         def placed(values: NDArray[Any]) -> NDArray[Any]:
@@ -242,13 +242,3 @@ def _column(rows: pa.Table, name: str) -> pa.Array:
         raise DataError(f"the column {name} is missing; columns: {', '.join(rows.column_names)}")
     column = rows[name].combine_chunks()
     return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-
-
-def _right_aligned(length_B: NDArray[np.int64], width: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return, for lists laid end to end, the source of every cell [B, width], and which cells are filled.
-
-    The last element of a list is at the right.
-    """
-    end_B = np.cumsum(length_B)
-    source_BL = end_B[:, None] - width + np.arange(width)[None, :]
-    return source_BL, source_BL >= (end_B - length_B)[:, None]

@@ -67,6 +67,15 @@ class States:
             had=self.had[rows],
         )
 
+    def own(self) -> NDArray[np.bool_]:
+        """Return which events are of the scenario that is asked about, BL."""
+        own_BL: NDArray[np.bool_] = (self.scenario_BL == self.scenario) & (self.item_BL > 0)
+        return own_BL
+
+    def newcomers(self) -> NDArray[np.bool_]:
+        """Return who has no event of the scenario that is asked about in his history, B."""
+        return np.asarray(~self.own().any(axis=1))
+
     def own_only(self) -> Self:
         """Return the states without the events of other scenarios, right-aligned again.
 
@@ -74,8 +83,7 @@ class States:
         user features: they are the configuration's, over all scenarios, and taking them from the control would
         flatter what crosses.
         """
-        own_BL = (self.scenario_BL == self.scenario) & (self.item_BL > 0)
-        return self if np.array_equal(own_BL, self.item_BL > 0) else self.keeping(own_BL)
+        return self if np.array_equal(self.own(), self.item_BL > 0) else self.keeping(self.own())
 
     def keeping(self, kept_BL: NDArray[np.bool_]) -> Self:
         """Return the states with the events of a mask alone, right-aligned again."""
@@ -127,3 +135,13 @@ def of_had(scenario: int, had: sparse.csr_matrix) -> States:
         np.zeros((rows, 0), np.float32),
         had,
     )
+
+
+def right_aligned(length_B: NDArray[np.int64], width: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return, for lists laid end to end, the source of every cell [B, width], and which cells are filled.
+
+    The last element of a list is at the right.
+    """
+    end_B = np.cumsum(length_B)
+    source_BL = end_B[:, None] - width + np.arange(width)[None, :]
+    return source_BL, source_BL >= (end_B - length_B)[:, None]
