@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import reduce
@@ -41,7 +42,7 @@ def run(night: Night) -> Outcome:
 def _tables(night: Night, lake: SparkLake, settings: Groups, kept: ExitStack) -> Mapping[str, DataFrame]:
     """Return the rows of each table, but for the column ds; all fits at once, since many small jobs are slow."""
     taken = _kept(taken_of(_learned(night, lake), lake.table("vocabulary")), kept)
-    factors = _kept(_factors(taken, settings, night.config.seed), kept)
+    factors = _kept(_factors(night, taken, settings), kept)
     interests = _kept(interests_of(taken, factors, settings.min_events), kept)
     if interests.isEmpty():
         raise DataError(
@@ -72,12 +73,17 @@ def _learned(night: Night, lake: SparkLake) -> DataFrame:
     return examples.withColumn("fit", F.explode(F.array_compact(F.array(*learns))))
 
 
-def _factors(taken: DataFrame, settings: Groups, seed: int) -> DataFrame:
-    """Return fit, item and vector; a fit that learns from nothing has none."""
+def _factors(night: Night, taken: DataFrame, settings: Groups) -> DataFrame:
+    """Return fit, item and vector; a fit that learns from nothing has none. Each is said, for it takes a while."""
     fits = sorted(row[0] for row in taken.select("fit").distinct().collect())
     none = taken.sparkSession.createDataFrame([], "item int, vector array<float>, fit string")
-    found = [factors_of(taken.where(F.col("fit") == fit), settings, seed).withColumn("fit", F.lit(fit)) for fit in fits]
-    return reduce(DataFrame.unionByName, found, none)
+    found = [none]
+    for fit in fits:
+        begun = time.monotonic()
+        factors = factors_of(taken.where(F.col("fit") == fit), settings, night.config.seed)
+        found.append(factors.withColumn("fit", F.lit(fit)))
+        night.say(f"  fit {fit}: {settings.factors} factors of every item in {time.monotonic() - begun:.1f} s")
+    return reduce(DataFrame.unionByName, found)
 
 
 def _with_numbers(users: DataFrame, numbers: Mapping[Place, int]) -> DataFrame:

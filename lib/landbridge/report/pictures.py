@@ -15,7 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from landbridge.report.facts import Facts, Value
-from landbridge.report.groups import Flow
+from landbridge.report.groups import Flow, Group
 
 ACROSS, ALONE, INK, FAINT = "#d9712b", "#3b6ea5", "#1f2933", "#d5dbe1"
 _RULES = ("#3b6ea5", "#d9712b", "#6b9e78", "#b5475d", "#8a6fb0", "#c9a227", "#4aa3a2", "#7d6b5d", "#9aa5b1")
@@ -140,30 +140,34 @@ def flow(facts: Facts) -> str | None:
         return None
     columns = min(3, len(facts.flows))
     rows = -(-len(facts.flows) // columns)
-    deepest = len(facts.flows[0].source_groups)
+    deepest, alone = len(facts.flows[0].source_groups), columns == 1
     with matplotlib.rc_context(_STYLE):
-        figure = _figure(12.6, rows * (0.85 + 0.3 * deepest))
+        figure = _figure(12.6, rows * (0.85 + 0.3 * deepest + 1.0 * alone))
         axes = figure.subplots(rows, columns, squeeze=False)
         for axis in axes.flat[len(facts.flows) :]:
             axis.set_axis_off()
         for number, one in enumerate(facts.flows):
-            _flow_panel(axes.flat[number], one, named=number % columns == 0)
+            _flow_panel(axes.flat[number], one, number % columns == 0, alone)
         return _uri(figure)
 
 
-def _flow_panel(axis: Axes, one: Flow, named: bool) -> None:
-    """Draw the shares of one target; the source's groups have their names in the first panel of a row."""
+def _flow_panel(axis: Axes, one: Flow, first: bool, alone: bool) -> None:
+    """Draw the shares of one target; groups have names at the left of the first panel of a row, and under one alone."""
     axis.imshow(one.shares, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto")
     for row, shares in enumerate(one.shares):
         for column, share in enumerate(shares):
             colour = "white" if share > 0.55 else INK
             axis.text(column, row, f"{share:.0%}", ha="center", va="center", fontsize=7, color=colour)
-    names = [f"{group.number} {_short(group.items[0])}" if named else f"{group.number}" for group in one.source_groups]
-    axis.set_yticks(range(len(names)), names, fontsize=7.5)
-    axis.set_xticks(range(len(one.target_groups)), [f"{group.number}" for group in one.target_groups], fontsize=7.5)
+    axis.set_yticks(range(len(one.source_groups)), _names(one.source_groups, first), fontsize=7.5)
+    leaning: dict[str, Any] = {"rotation": 20, "ha": "right", "rotation_mode": "anchor"} if alone else {}
+    axis.set_xticks(range(len(one.target_groups)), _names(one.target_groups, alone), fontsize=7.5, **leaning)
     axis.set_title(f"{one.target} · {one.users:,} user{'s' if one.users != 1 else ''} in both")
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
+
+
+def _names(groups: Sequence[Group], named: bool) -> list[str]:
+    return [f"{group.number} {_short(group.items[0])}" if named else f"{group.number}" for group in groups]
 
 
 def _short(title: str, most: int = 30) -> str:
