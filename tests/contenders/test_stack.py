@@ -105,6 +105,12 @@ def test_of_a_scenario_from_which_few_were_hidden_nothing_is_learned():
     np.testing.assert_array_equal(found.score(states, catalogue), popular.score(states, catalogue))
 
 
+def test_a_scenario_that_is_hidden_whole_teaches_nothing():
+    alone = [event for event in MOVERS if event[2] == BIG] + [(1, 9, SMALL, UNTIL)]
+    both = [(user, 3, BIG, BEFORE) for user in range(600)]
+    assert CONTENDER.fit(view_of(alone + both)).trees == {}
+
+
 def test_where_nobody_is_in_two_scenarios_it_is_left_out():
     assert CONTENDER.left_out(view_of()) is None
     assert "0 users have events in two scenarios" in CONTENDER.left_out(view_of(LOCALS))

@@ -26,6 +26,7 @@ from scipy.special import expit
 from landbridge.config.pools import Stack as Settings
 from landbridge.contenders.base import ALL, Contender, Fitted, View
 from landbridge.contenders.folder import blocks
+from landbridge.contenders.item_item import top
 from landbridge.contenders.parts import Fits, asked, fits_of, load_fits, save_fits, why_not
 from landbridge.contenders.weights import positions
 from landbridge.feed.hidden import Hidden, hidden, movers
@@ -123,12 +124,12 @@ class StackFitted(Fitted):
         return scores_BC
 
     def chosen(self, states: States, catalogue: Catalogue) -> Choice:
-        """Return the best of each part, what no part knows left out."""
+        """Return the best of each part, ties by item, what no part knows left out."""
         fits = [asked(fits, states) for fits in self.parts.values()]
         scores = [one.score(states, catalogue) for one in fits if one is not None]
         chosen_BC = np.zeros((len(states), len(catalogue.items)), np.bool_)
         for score_BC in scores:
-            chosen_BC |= _best(score_BC, self.candidates)
+            chosen_BC |= top(score_BC, min(self.candidates, len(catalogue.items))) & (score_BC > 0)
         unit_N, column_N = np.nonzero(chosen_BC)
         taken_C2 = self.takers[states.scenario].of_items(catalogue.items)
         known_B1 = states.length_B.astype(np.float32)[:, None]
@@ -208,17 +209,6 @@ class Stack(Contender):
     def _fitted(self, view: View, trees: Mapping[int, str]) -> StackFitted:
         parts = {part.name: fits_of(part, view) for part in self.parts}
         return StackFitted(parts, trees, Takers.of(view.interactions), self.settings.candidates)
-
-
-def _best(score_BC: NDArray[np.float32], count: int) -> NDArray[np.bool_]:
-    """Return which items are among the `count` best of each row, above zero; ties at the end by column."""
-    chosen_BC = score_BC > 0
-    if count < score_BC.shape[1]:
-        place_BK = np.argpartition(-score_BC, count - 1, axis=1)[:, :count]
-        among_BC = np.zeros(score_BC.shape, np.bool_)
-        np.put_along_axis(among_BC, place_BK, True, axis=1)
-        chosen_BC &= among_BC
-    return chosen_BC
 
 
 def _said(score_BC: NDArray[np.float32], unit_N: NDArray[np.intp], column_N: NDArray[np.intp]) -> NDArray[np.float32]:

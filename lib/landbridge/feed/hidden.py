@@ -17,8 +17,8 @@ from landbridge.feed.hashing import hash_strings
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.states import Catalogue, States, of_had, right_aligned
 
-_DAY = 86_400_000_000
-_LATER = np.iinfo(np.int32).max
+_NONE = -1
+"""What a user loses who keeps all his scenarios."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ def movers(log: Interactions) -> NDArray[np.int32]:
 def hidden(log: Interactions, folds: int, most: int, history: int) -> Iterator[tuple[Interactions, list[Hidden]]]:
     """Yield for each fold what is still known, and of every scenario the users who lost it, at most so many.
 
+    A scenario of which nothing is known any more, because everybody in it lost it, is left out of the fold.
     `history` is how many events a state holds, the last ones.
     """
     user_P, scenario_P = _scenarios(log)
@@ -59,19 +60,20 @@ def hidden(log: Interactions, folds: int, most: int, history: int) -> Iterator[t
     lost_U = scenario_P[begin_U + (hash_U // np.uint64(folds) % count_U.astype(np.uint64)).astype(np.int64)]
     for fold in range(folds):
         inside = fold_U == fold
-        gone = np.zeros(len(log.user_ids), np.int32)
+        gone = np.full(len(log.user_ids), _NONE, np.int32)
         gone[chosen[inside]] = lost_U[inside]
         known = log.where(gone[log.user] != log.scenario)
-        users = [(int(one), chosen[inside & (lost_U == one)]) for one in np.unique(lost_U[inside])]
-        yield known, [_hidden(log, known, scenario, user_B[:most], history) for scenario, user_B in users]
+        losers = {int(one): np.flatnonzero(inside & (lost_U == one)) for one in np.unique(lost_U[inside])}
+        some = {one: np.sort(row_B[np.argsort(hash_U[row_B])[:most]]) for one, row_B in losers.items()}
+        groups = [_hidden(log, known, one, chosen[row_B], history) for one, row_B in some.items()]
+        yield known, [group for group in groups if len(group.catalogue.items)]
 
 
 def _scenarios(log: Interactions) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the distinct pairs of user and scenario, by user."""
     base = int(log.scenario.max(initial=0)) + 1
-    user, scenario = np.divmod(
-        np.unique(log.user[log.scenario > 0].astype(np.int64) * base + log.scenario[log.scenario > 0]), base
-    )
+    known = log.scenario > 0
+    user, scenario = np.divmod(np.unique(log.user[known].astype(np.int64) * base + log.scenario[known]), base)
     return user.astype(np.int32), scenario.astype(np.int32)
 
 
