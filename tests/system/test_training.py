@@ -71,6 +71,27 @@ def test_a_killed_rank_ends_the_job_with_a_sentence(launcher, tmp_path):
     assert ranks(tmp_path) == []
 
 
+@pytest.mark.skipif(not horovod_found(), reason="Horovod is not installed")
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_launcher_that_is_told_to_stop_ends_the_job_with_a_sentence(processes, tmp_path):
+    """horovodrun of one rank ends it politely then, with exit code 0; half a job must not count as a whole one."""
+    night = night_of(tmp_path, "train.launcher=horovod", f"train.processes={processes}", *LONG)
+
+    def stop():
+        while not (night.models / "progress-pretrain.jsonl").exists():
+            time.sleep(0.05)
+        for process in psutil.Process().children():
+            if "landbridge.train.loopback" in process.cmdline():
+                process.terminate()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    with pytest.raises(TrainError, match=r"training processes of pretrain (failed|ended before) .* resume"):
+        PRETRAIN.run(night)
+    thread.join()
+    assert ranks(tmp_path) == []
+
+
 def test_a_rank_that_stalls_ends_itself(tmp_path):
     """It is stopped for longer than it may stand still, and continued so that it can notice."""
     night = night_of(tmp_path, *settings("process"), "retriever.epochs=4000", "train.stall_seconds=5")

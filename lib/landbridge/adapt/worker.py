@@ -36,6 +36,7 @@ def start(file: Path, make_ranks: Callable[[], Ranks]) -> int:
         progress.tell("error", text=str(error))
         print(f"landbridge: {error}", file=sys.stderr, flush=True)
         return 1
+    progress.end()
     return 0
 
 

@@ -1,6 +1,6 @@
 """Users who lose all their events of one scenario, so that it can be learned what newcomers take.
 
-Every user with events in two scenarios or more is in one of the folds and loses one of his scenarios there, both by a
+Every user with events in two scenarios or more loses each of them once, in folds that follow each other from one by a
 hash of his id. What he has elsewhere stays, all of it: he is asked as if he had never come.
 """
 
@@ -16,9 +16,6 @@ from numpy.typing import NDArray
 from landbridge.feed.hashing import hash_strings
 from landbridge.feed.interactions import Interactions
 from landbridge.feed.states import Catalogue, States, of_had, right_aligned
-
-_NONE = -1
-"""What a user loses who keeps all his scenarios."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,9 @@ class Hidden:
 
 def movers(log: Interactions) -> NDArray[np.int32]:
     """Return the codes of the users with events in two scenarios or more, ascending."""
-    return _movers(_scenarios(log)[0])
+    user_P, _ = _stays(log)
+    user, count = np.unique(user_P, return_counts=True)
+    return user[count > 1]
 
 
 def hidden(log: Interactions, folds: int, most: int, history: int) -> Iterator[tuple[Interactions, list[Hidden]]]:
@@ -51,35 +50,41 @@ def hidden(log: Interactions, folds: int, most: int, history: int) -> Iterator[t
     A scenario of which nothing is known any more, because everybody in it lost it, is left out of the fold.
     `history` is how many events a state holds, the last ones.
     """
-    user_P, scenario_P = _scenarios(log)
-    chosen = _movers(user_P)
-    hash_U = hash_strings(log.user_ids)[chosen]
-    begin_U = np.searchsorted(user_P, chosen)
-    count_U = np.searchsorted(user_P, chosen, side="right") - begin_U
-    fold_U = hash_U % np.uint64(folds)
-    lost_U = scenario_P[begin_U + (hash_U // np.uint64(folds) % count_U.astype(np.uint64)).astype(np.int64)]
+    user_P, scenario_P = _stays(log)
+    hash_U = hash_strings(log.user_ids)
+    fold_P = _folds(user_P, hash_U, folds)
+    fold_N = np.full(len(log), folds)
+    known_N = log.scenario > 0
+    fold_N[known_N] = fold_P[np.searchsorted(_key(user_P, scenario_P), _key(log.user, log.scenario)[known_N])]
     for fold in range(folds):
-        inside = fold_U == fold
-        gone = np.full(len(log.user_ids), _NONE, np.int32)
-        gone[chosen[inside]] = lost_U[inside]
-        known = log.where(gone[log.user] != log.scenario)
-        losers = {int(one): np.flatnonzero(inside & (lost_U == one)) for one in np.unique(lost_U[inside])}
-        some = {one: np.sort(row_B[np.argsort(hash_U[row_B])[:most]]) for one, row_B in losers.items()}
-        groups = [_hidden(log, known, one, chosen[row_B], history) for one, row_B in some.items()]
+        known, groups = log.where(fold_N != fold), []
+        for scenario in np.unique(scenario_P[fold_P == fold]):
+            user_B = user_P[(fold_P == fold) & (scenario_P == scenario)]
+            some_B = np.sort(user_B[np.argsort(hash_U[user_B])[:most]])
+            groups.append(_hidden(log, known, int(scenario), some_B, history))
         yield known, [group for group in groups if len(group.catalogue.items)]
 
 
-def _scenarios(log: Interactions) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the distinct pairs of user and scenario, by user."""
-    base = int(log.scenario.max(initial=0)) + 1
-    known = log.scenario > 0
-    user, scenario = np.divmod(np.unique(log.user[known].astype(np.int64) * base + log.scenario[known]), base)
-    return user.astype(np.int32), scenario.astype(np.int32)
+def _key(user: NDArray[np.int32], scenario: NDArray[np.int32]) -> NDArray[np.int64]:
+    key: NDArray[np.int64] = (user.astype(np.int64) << 32) + scenario
+    return key
 
 
-def _movers(user_P: NDArray[np.int32]) -> NDArray[np.int32]:
-    user, count = np.unique(user_P, return_counts=True)
-    return user[count > 1]
+def _stays(log: Interactions) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the distinct pairs of user and scenario, by user, then scenario."""
+    key_P = np.unique(_key(log.user, log.scenario)[log.scenario > 0])
+    return (key_P >> 32).astype(np.int32), (key_P & 0xFFFFFFFF).astype(np.int32)
+
+
+def _folds(user_P: NDArray[np.int32], hash_U: NDArray[np.uint64], folds: int) -> NDArray[np.int64]:
+    """Return the fold in which a user loses a scenario: one after the other; `folds`, which is none, for a single one.
+
+    Of more scenarios than there are folds, the last ones are never lost.
+    """
+    begin_P, end_P = (np.searchsorted(user_P, user_P, side=side) for side in ("left", "right"))
+    place_P = np.arange(len(user_P)) - begin_P
+    fold_P = ((hash_U[user_P] + place_P.astype(np.uint64)) % np.uint64(folds)).astype(np.int64)
+    return np.where((end_P - begin_P > 1) & (place_P < folds), fold_P, folds)
 
 
 def _hidden(log: Interactions, known: Interactions, scenario: int, user_B: NDArray[np.int32], history: int) -> Hidden:

@@ -57,6 +57,13 @@ def launch(job: Launched, log: Path, say: Callable[[str], None]) -> Follower:
             follow(command, environment(kind == "horovod"), log, follower, job.step)
     finally:
         file.unlink(missing_ok=True)
+    # horovodrun that is told to stop ends its ranks and says that all went well.
+    processes = 1 if kind == "process" else train.processes
+    if follower.ended < processes:
+        raise TrainError(
+            f"{processes - follower.ended} of {processes} training processes of {job.step} ended before they had done "
+            f"their work, as if told to stop; run the same command to resume (log: {log})"
+        )
     return follower
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 INTERVAL = 5.0
 """Seconds between two lines that a person is shown."""
+_END = "end"
 
 
 class Progress:
@@ -37,6 +38,10 @@ class Progress:
             os.write(file, line.encode())
         finally:
             os.close(file)
+
+    def end(self) -> None:
+        """Tell that this process has done all that fell to it; its launcher believes no exit code without it."""
+        self.tell(_END)
 
 
 class Follower:
@@ -65,6 +70,11 @@ class Follower:
     def of(self, kind: str) -> list[dict[str, Any]]:
         """Return the events of a kind, in the order in which they came."""
         return [event for event in self.events if event["kind"] == kind]
+
+    @property
+    def ended(self) -> int:
+        """How many processes have told that they have done all that fell to them."""
+        return len({event["rank"] for event in self.of(_END)})
 
     def _new(self) -> Iterator[dict[str, Any]]:
         if not self.file.exists():

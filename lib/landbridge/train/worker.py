@@ -52,13 +52,14 @@ def run(job: Job, make_ranks: Callable[[], Ranks]) -> int:
     try:
         if job.config.pointwise is not None:
             fit_points(job, watch, progress, ranks)
-            return 0
-        assembler, vectors = Assembler.load(job.models / "assembler"), stored_of(job.config, job.models)
-        work(Bench(job, assembler, watch, progress, vectors), ranks)
+        else:
+            assembler, vectors = Assembler.load(job.models / "assembler"), stored_of(job.config, job.models)
+            work(Bench(job, assembler, watch, progress, vectors), ranks)
     except LandbridgeError as error:
         progress.tell("error", text=str(error))
         print(f"landbridge: {error}", file=sys.stderr, flush=True)
         return 1
+    progress.end()
     return 0
 
 
