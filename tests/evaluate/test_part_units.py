@@ -72,11 +72,12 @@ def test_of_a_share_of_users_the_scenario_is_learned_and_a_larger_share_holds_a_
 def test_cold_states_hold_the_other_scenarios_only():
     states = states_of(had_of([[1, 2, 3], [4]], ITEMS))
     states.scenario_BL[0, -3] = states.scenario_BL[0, -1] = 1
-    cold = _without(states, ITEMS + 1)
+    cold = _without(states, had_of([[2], [4]], ITEMS))
     assert cold.item_BL[0, -2:].tolist() == [1, 3]
     assert cold.length_B.tolist() == [2, 0]
     assert not cold.item_BL[1].any()
-    assert cold.had.nnz == 0
+    assert cold.had[0].indices.tolist() == [1, 3]
+    assert cold.had[1].nnz == 0
 
 
 def test_crc32_is_that_of_zlib():

@@ -104,7 +104,7 @@ class Stack(Node):
         min_length=1, description="Who chooses candidates; the first also serves users with events in the scenario."
     )
     candidates: int = Field(150, ge=10, description="The best of each part.")
-    folds: int = Field(4, ge=2, description="The parts are fitted this often, each time without a fold's lost events.")
+    folds: int = Field(8, ge=2, description="The parts are fitted this often, each time without a fold's lost events.")
     users: int = Field(20_000, ge=100, description="Of a scenario and fold, at most.")
     iterations: int = Field(200, ge=1)
     learning_rate: float = Field(0.05, gt=0)
