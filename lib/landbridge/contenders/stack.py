@@ -1,6 +1,6 @@
 """Stack: for users who are new to a scenario, trees order what other contenders choose for them.
 
-What a newcomer takes is learned by hiding: users with events in two scenarios lose one of them, fold by fold; the parts
+What a newcomer takes is learned by hiding: users with events in two scenarios lose each once, fold by fold; the parts
 are fitted without what is hidden, and LambdaMART (Burges 2010, "From RankNet to LambdaRank to LambdaMART: an overview",
 in LightGBM, Ke et al. 2017) learns from their scores which of their candidates had been there. That is stacked
 generalization (Wolpert 1992): no part has seen what the trees learn from. Popularity among all who come to a scenario
