@@ -12,7 +12,6 @@ Whoever has events in the scenario gets the order of the first part.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from scipy.special import expit
 
 from landbridge.config.pools import Stack as Settings
 from landbridge.contenders.base import ALL, Contender, Fitted, View
+from landbridge.contenders.boosted import missing, predicted
 from landbridge.contenders.folder import blocks
 from landbridge.contenders.item_item import top
 from landbridge.contenders.parts import Fits, asked, fits_of, load_fits, save_fits, why_not
@@ -111,22 +111,24 @@ class StackFitted(Fitted):
 
     def score(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
         """Return scores_BC: of newcomers 1 to 2 for candidates, in the trees' order, and below 1 for the rest."""
-        first = asked(next(iter(self.parts.values())), states)
-        shape = (len(states), len(catalogue.items))
-        scores_BC = np.zeros(shape, np.float32) if first is None else np.array(first.score(states, catalogue))
+        scores_BC = np.array(self.first(states, catalogue))
         new = np.flatnonzero(states.newcomers())
         if states.scenario not in self.trees or not len(new):
             return scores_BC
-        choice = self.chosen(states.take(new), catalogue)
+        choice = self.chosen(states.take(new), catalogue, scores_BC[new])
         scores_BC[new] /= 1.0 + np.abs(scores_BC[new])
-        said_N = _predicted(self.trees[states.scenario], choice.read_NF)
+        said_N = predicted(self.trees[states.scenario], choice.read_NF).astype(np.float32)
         scores_BC[new[choice.unit_N], choice.column_N] = 1.0 + expit(said_N)
         return scores_BC
 
-    def chosen(self, states: States, catalogue: Catalogue) -> Choice:
-        """Return the best of each part, ties by item, what no part knows left out."""
-        fits = [asked(fits, states) for fits in self.parts.values()]
-        scores = [one.score(states, catalogue) for one in fits if one is not None]
+    def first(self, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
+        """Return the scores_BC of the first part."""
+        return _scores(next(iter(self.parts.values())), states, catalogue)
+
+    def chosen(self, states: States, catalogue: Catalogue, first_BC: NDArray[np.float32]) -> Choice:
+        """Return the best of each part, `first_BC` what the first scores; ties by item, what no part knows left out."""
+        others = list(self.parts.values())[1:]
+        scores = [first_BC, *(_scores(fits, states, catalogue) for fits in others)]
         chosen_BC = np.zeros((len(states), len(catalogue.items)), np.bool_)
         for score_BC in scores:
             chosen_BC |= top(score_BC, min(self.candidates, len(catalogue.items))) & (score_BC > 0)
@@ -187,8 +189,9 @@ class Stack(Contender):
 
     def left_out(self, view: View) -> str | None:
         """Say that a part is left out, LightGBM is missing, or nobody can be hidden."""
-        if importlib.util.find_spec("lightgbm") is None:
-            return "stack is left out: LightGBM cannot be imported here; install lightgbm"
+        without = missing()
+        if without is not None:
+            return f"stack is left out: {without}"
         found = len(movers(view.interactions))
         if found < _FEW:
             return f"stack is left out: {found} users have events in two scenarios, and it learns from {_FEW} or more"
@@ -211,6 +214,12 @@ class Stack(Contender):
         return StackFitted(parts, trees, Takers.of(view.interactions), self.settings.candidates)
 
 
+def _scores(fits: Fits, states: States, catalogue: Catalogue) -> NDArray[np.float32]:
+    fitted = asked(fits, states)
+    none_BC = np.zeros((len(states), len(catalogue.items)), np.float32)
+    return none_BC if fitted is None else fitted.score(states, catalogue)
+
+
 def _said(score_BC: NDArray[np.float32], unit_N: NDArray[np.intp], column_N: NDArray[np.intp]) -> NDArray[np.float32]:
     """Return what a part says of the candidates, and the same as a share of the user's highest score; shape N2."""
     highest_B = np.maximum(score_BC.max(axis=1, initial=0.0), np.finfo(np.float32).tiny)
@@ -221,7 +230,8 @@ def _said(score_BC: NDArray[np.float32], unit_N: NDArray[np.intp], column_N: NDA
 def _lessons(fitted: StackFitted, group: Hidden) -> Iterable[tuple[Choice, NDArray[np.int8]]]:
     """Yield candidates of a block of users, and which had been there; of whom none was found, he teaches nothing."""
     for rows in blocks(len(group.states)):
-        choice = fitted.chosen(group.states.take(rows), group.catalogue)
+        states = group.states.take(rows)
+        choice = fitted.chosen(states, group.catalogue, fitted.first(states, group.catalogue))
         lost_BC = group.lost[rows][:, group.catalogue.items].toarray() > 0
         label_N = lost_BC[choice.unit_N, choice.column_N]
         taught = np.isin(choice.unit_N, choice.unit_N[label_N])
@@ -258,11 +268,3 @@ def _boosted(lessons: Sequence[tuple[Choice, NDArray[np.int8]]], given: Settings
     }
     text: str = lightgbm.train(params, data, given.iterations).model_to_string()
     return text
-
-
-def _predicted(text: str, read_NF: NDArray[np.float32]) -> NDArray[np.float32]:
-    import lightgbm
-
-    if not len(read_NF):
-        return np.zeros(0, np.float32)
-    return np.asarray(lightgbm.Booster(model_str=text).predict(read_NF), np.float32)

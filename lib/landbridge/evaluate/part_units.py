@@ -147,9 +147,7 @@ def _ranked(fitted: Fitted, units: PartUnits, rows: NDArray[np.intp]) -> Ranks:
     inside_T = items[place_T] == item_T
     score_T = np.where(inside_T, scores_BC[unit_T, place_T], np.nan).astype(np.float32)
     # What the user has is out of the race; something to be found that he had before is in it.
-    others = sp.csr_matrix(states.had - states.had.multiply(units.truth[rows]))
-    others.eliminate_zeros()
-    had = others.tocoo()
+    had = _less(states.had, units.truth[rows]).tocoo()
     place = np.minimum(np.searchsorted(items, had.col), len(items) - 1)
     inside = items[place] == had.col
     scores_BC[had.row[inside], place[inside]] = -np.inf
@@ -163,6 +161,11 @@ def _ranked(fitted: Fitted, units: PartUnits, rows: NDArray[np.intp]) -> Ranks:
 def _without(states: States, lost: sp.csr_matrix) -> States:
     """Return the states without the events of the scenario that is asked about, and without what was lost."""
     other = states.keeping((states.scenario_BL != states.scenario) & (states.item_BL > 0) & (states.scenario_BL > 0))
-    had = sp.csr_matrix(states.had - states.had.multiply(lost))
-    had.eliminate_zeros()
-    return replace(other, user_BF=np.zeros_like(states.user_BF), had=had)
+    return replace(other, user_BF=np.zeros_like(states.user_BF), had=_less(states.had, lost))
+
+
+def _less(had: sp.csr_matrix, gone: sp.csr_matrix) -> sp.csr_matrix:
+    """Return what is had and not gone, both csr of ones [B, items]."""
+    left = sp.csr_matrix(had - had.multiply(gone))
+    left.eliminate_zeros()
+    return left

@@ -88,11 +88,10 @@ def _folds(user_P: NDArray[np.int32], hash_U: NDArray[np.uint64], folds: int) ->
 
 
 def _hidden(log: Interactions, known: Interactions, scenario: int, user_B: NDArray[np.int32], history: int) -> Hidden:
-    name = log.vocabulary.values("scenario")[scenario - 1].as_py()
     lost = log.where((log.scenario == scenario) & (log.item > 0)).matrix()[user_B]
     own = np.unique(known.item[known.scenario == scenario])
     items = own[own > 0]
-    catalogue = Catalogue(log.vocabulary.id("scenario", name), items, np.zeros((len(items), 0), np.float32))
+    catalogue = Catalogue(scenario, items, np.zeros((len(items), 0), np.float32))
     return Hidden(_states(known, scenario, user_B, history), catalogue, lost)
 
 

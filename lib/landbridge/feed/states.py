@@ -83,7 +83,8 @@ class States:
         user features: they are the configuration's, over all scenarios, and taking them from the control would
         flatter what crosses.
         """
-        return self if np.array_equal(self.own(), self.item_BL > 0) else self.keeping(self.own())
+        own_BL = self.own()
+        return self if np.array_equal(own_BL, self.item_BL > 0) else self.keeping(own_BL)
 
     def keeping(self, kept_BL: NDArray[np.bool_]) -> Self:
         """Return the states with the events of a mask alone, right-aligned again."""

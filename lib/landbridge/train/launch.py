@@ -57,7 +57,7 @@ def launch(job: Launched, log: Path, say: Callable[[str], None]) -> Follower:
             follow(command, environment(kind == "horovod"), log, follower, job.step)
     finally:
         file.unlink(missing_ok=True)
-    # horovodrun that is told to stop ends its ranks and says that all went well.
+    # A launcher that is told to stop may end its ranks and say that all went well.
     processes = 1 if kind == "process" else train.processes
     if follower.ended < processes:
         raise TrainError(

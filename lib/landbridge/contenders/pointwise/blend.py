@@ -14,8 +14,6 @@ The gain of ``across`` over ``history`` is that of knowing the user's answers el
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,6 +27,7 @@ from scipy.special import logit
 from landbridge.config.neighbours import Memory
 from landbridge.config.neighbours import Text as TextGiven
 from landbridge.config.schema import Config
+from landbridge.contenders.boosted import missing
 from landbridge.contenders.pointwise.base import PointContender, PointFitted, PointView
 from landbridge.contenders.pointwise.biases import Biases
 from landbridge.contenders.pointwise.content import Content
@@ -155,9 +154,7 @@ class Blend(PointContender):
             return f"{view.scope}: no user has answered for two items, so there is nothing to answer from"
         if len(np.unique(rows.label_N)) < 2:
             return f"{view.scope}: all {len(rows)} training rows answer alike"
-        if self.boosted and importlib.util.find_spec("lightgbm") is None:
-            return "LightGBM cannot be imported here; install lightgbm"
-        return None
+        return missing() if self.boosted else None
 
     def fit(self, view: PointView) -> BlendFitted:
         """Fit the parts, then the second level on the training rows' features out of fold."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from landbridge.config.neighbours import SecondTrees
+from landbridge.contenders.boosted import predicted
 
 _FILE = "second"
 
@@ -90,11 +91,7 @@ class Boosted(Second):
 
     def probability(self, feature_NF: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of the label, shape N."""
-        import lightgbm
-
-        if not len(feature_NF):
-            return np.zeros(0, np.float32)
-        return np.asarray(lightgbm.Booster(model_str=self.text).predict(feature_NF), np.float32)
+        return predicted(self.text, feature_NF).astype(np.float32)
 
     def save(self, folder: Path) -> None:
         """Write LightGBM's text."""

@@ -7,7 +7,6 @@ Where scenarios are alike the joint trees deserve more: `trees_weighted` learns 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from landbridge.config.pointwise import Trees as Settings
 from landbridge.config.schema import Config
+from landbridge.contenders.boosted import missing, predicted
 from landbridge.contenders.pointwise.base import PointContender, PointFitted, PointView
 from landbridge.contenders.pointwise.features import categories
 from landbridge.feed.hashing import hash_strings
@@ -45,12 +45,12 @@ class TreesFitted(PointFitted):
     def probability(self, rows: Rows) -> NDArray[np.float32]:
         """Return the probability of every row, shape N."""
         table_NF = _table(rows)
-        both_N = np.full(len(rows), self.share) if self.joint is None else _predict(self.joint, table_NF)
+        both_N = np.full(len(rows), self.share) if self.joint is None else predicted(self.joint, table_NF)
         for scenario, text in self.alone.items():
             own_N = rows.scenario_N == scenario
             if own_N.any():
                 weight = self.weight[scenario]
-                both_N[own_N] = weight * both_N[own_N] + (1 - weight) * _predict(text, table_NF[own_N])
+                both_N[own_N] = weight * both_N[own_N] + (1 - weight) * predicted(text, table_NF[own_N])
         return both_N.astype(np.float32)
 
     def save(self, folder: Path) -> None:
@@ -161,8 +161,9 @@ def contenders(config: Config) -> list[PointContender]:
 
 
 def _left_out(view: PointView) -> str | None:
-    if importlib.util.find_spec("lightgbm") is None:
-        return "LightGBM cannot be imported here; install lightgbm"
+    without = missing()
+    if without is not None:
+        return without
     if not len(view.own(view.rows)):
         return f"{view.scope}: there are no training rows"
     if not view.rows.coding.numbers and not view.rows.coding.categories:
@@ -227,10 +228,3 @@ def _params(given: Settings) -> dict[str, Any]:
         "verbose": -1,
         "seed": 0,
     }
-
-
-def _predict(text: str, table_NF: NDArray[np.float32]) -> NDArray[np.float64]:
-    import lightgbm
-
-    chance: NDArray[np.float64] = np.asarray(lightgbm.Booster(model_str=text).predict(table_NF), np.float64)
-    return chance

@@ -9,7 +9,6 @@ newcomer is read, for the weights neither.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from landbridge.config.neighbours import Memory
+from landbridge.contenders.boosted import missing
 from landbridge.contenders.pointwise.base import PointContender, PointFitted, PointView
 from landbridge.contenders.pointwise.biases import Biases
 from landbridge.contenders.pointwise.content import few_of, groups_of
@@ -109,9 +109,7 @@ class ZeroShot(PointContender):
             return f"{self.newcomer}: it takes two scenarios with rows, one to be told of by the other"
         if len(np.unique(view.rows.label_N)) < 2:
             return f"{view.scope}: all {len(view.rows)} training rows answer alike"
-        if importlib.util.find_spec("lightgbm") is None:
-            return "LightGBM cannot be imported here; install lightgbm"
-        return None
+        return missing()
 
     def fit(self, view: PointView) -> ZeroShotFitted:
         """Take each scenario for a newcomer to the others; weigh them by their catalogues."""
