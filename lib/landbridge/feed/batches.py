@@ -15,7 +15,7 @@ from landbridge.errors import ConfigError
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.associated import Timeline
 from landbridge.feed.hashing import chained
-from landbridge.feed.materialise import HISTORY, had_by
+from landbridge.feed.materialise import HISTORY, had_by, had_of_each
 from landbridge.feed.negatives import Distribution, draw
 from landbridge.feed.shards import SHARDS, Shards
 from landbridge.feed.states import States, no_had, own_features
@@ -112,9 +112,9 @@ class Loader:
 
     def had(self, batch: Batch, items: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return whether the user of each of the batch's H states had each of n items by then, shape [H, n]."""
-        shape = (len(batch.history_H), len(items))
-        row, column = np.indices(shape)
-        return self._had(batch.history_H, row.ravel(), np.asarray(items)[column.ravel()]).reshape(shape)
+        store, size = self.shards.store.arrays, self.assembler.vocabulary.size("item_id")
+        first_H = store["h.user"][batch.history_H].astype(np.int64) * size
+        return had_of_each(store["pair.key"], store["pair.ts"], first_H, store["h.ts"][batch.history_H], items, size)
 
     @property
     def _slots(self) -> int:

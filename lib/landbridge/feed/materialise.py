@@ -179,6 +179,32 @@ def had_by(
     return found
 
 
+def had_of_each(
+    key_P: NDArray[np.int64],
+    ts_P: NDArray[np.int64],
+    first_H: NDArray[np.int64],
+    ts_H: NDArray[np.int64],
+    items: NDArray[np.int32],
+    size: int,
+) -> NDArray[np.bool_]:
+    """Return which of n items each of H users had at or before a moment, [H, n].
+
+    Pairs are as in `had_by`; a user's begin at `first_H` = user * size. What a user has is walked, not what is asked: a
+    catalogue's sample is a thousand items, and few of them are had.
+    """
+    begin_H, end_H = np.searchsorted(key_P, first_H), np.searchsorted(key_P, first_H + size)
+    count_H = end_H - begin_H
+    row_Q = np.repeat(np.arange(len(first_H)), count_H)
+    pair_Q = np.arange(len(row_Q)) + np.repeat(begin_H - (np.cumsum(count_H) - count_H), count_H)
+    distinct, place_n = np.unique(items, return_inverse=True)
+    item_Q = key_P[pair_Q] - first_H[row_Q]
+    column_Q = np.minimum(np.searchsorted(distinct, item_Q), len(distinct) - 1)
+    hit_Q = (distinct[column_Q] == item_Q) & (ts_P[pair_Q] <= ts_H[row_Q])
+    had_HD = np.zeros((len(first_H), len(distinct)), np.bool_)
+    had_HD[row_Q[hit_Q], column_Q[hit_Q]] = True
+    return had_HD[:, place_n]
+
+
 def _pairs(
     lake: Lake, assembler: Assembler, until: dt.date, users: NDArray[np.uint64], items: int, kept: Kept | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

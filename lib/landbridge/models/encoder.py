@@ -5,10 +5,7 @@ Long-term and short-term parts side by side are those of SHAN (Ying et al. 2018)
 
 from __future__ import annotations
 
-import itertools
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landbridge.models.encoders import encoder_of
@@ -19,9 +16,6 @@ from landbridge.models.sizes import Reads
 
 AGE_EDGES = (0.01, 0.5, 1.5, 3.5, 7.5, 14.5, 30.5, 60.5, 90.5, 180.5, 365.5, 730.5)
 """Bounds of the age buckets, in days."""
-
-LENGTHS = (4, 12, 28)
-"""Histories up to so many events are encoded together, and all longer ones."""
 
 
 class Table(nn.Module):
@@ -95,8 +89,7 @@ class HistoryEncoder(nn.Module):
         if noise is not None and self.rate > 0:
             present_HL = present_HL & (noise.mask("events", present_HL.shape[1], self.rate) > 0)
         asked_HD = self.asked(histories.scenario_H) + self.features(histories.user_HF)
-        read = self._by_length if self.training else self.layers
-        gathered_HD, out_HLD = read(asked_HD, event_HLD, present_HL)
+        gathered_HD, out_HLD = self.layers(asked_HD, event_HLD, present_HL)
         long_HD = mean(out_HLD, present_HL)
         short_HD = self._short(asked_HD, event_HLD[:, -self.recent :], present_HL[:, -self.recent :])
         user_HW = self.norm(torch.cat([gathered_HD, long_HD, short_HD, asked_HD], dim=1))
@@ -104,25 +97,6 @@ class HistoryEncoder(nn.Module):
         plain_HD = (item_HLD * present_HL[..., None]).sum(1) / present_HL.sum(1).clamp(min=1)[:, None] ** 0.5
         user_HD = self.user(drop(noise, user_HW, "user", self.rate)) + self.plain(plain_HD)
         return torch.as_tensor(user_HD), out_HLD
-
-    def _by_length(self, asked_HD: Tensor, event_HLD: Tensor, present_HL: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the layers do, without the padding that most histories are.
-
-        Only while it learns: a product of other rows may round otherwise, and a list must not depend on who else asks.
-        """
-        length = present_HL.shape[1]
-        needed_H = length - present_HL.int().argmax(dim=1).where(present_HL.any(dim=1), torch.tensor(length))
-        gathered_HD, out_HLD = torch.zeros_like(asked_HD), torch.zeros_like(event_HLD)
-        bounds = [-1, *(bound for bound in LENGTHS if bound < length), length]
-        for low, high in itertools.pairwise(bounds):
-            row_R = torch.nonzero((needed_H > low) & (needed_H <= high))[:, 0]
-            if len(row_R):
-                gathered_RD, out_RLD = self.layers(
-                    asked_HD[row_R], event_HLD[row_R, length - high :], present_HL[row_R, length - high :]
-                )
-                gathered_HD = gathered_HD.index_copy(0, row_R, gathered_RD)
-                out_HLD = out_HLD.index_copy(0, row_R, F.pad(out_RLD, (0, 0, length - high, 0)))
-        return gathered_HD, out_HLD
 
     def _short(self, asked_HD: Tensor, event_HRD: Tensor, present_HR: Tensor) -> Tensor:
         weight_HR = (self.short_key(event_HRD) * asked_HD[:, None]).sum(-1) / event_HRD.shape[-1] ** 0.5

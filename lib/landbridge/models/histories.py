@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from landbridge.feed.states import States
 from landbridge.models.initial import mix
+from landbridge.models.noise import Noise
+
+LENGTHS = (4, 12, 28)
+"""Histories up to so many events are read together, and all longer ones."""
+
+Embed = Callable[[Tensor], Tensor]
+"""Makes vectors [..., D] of ids [...]."""
+Read = Callable[[Tensor, "Histories", Noise | None], tuple[Tensor, ...]]
+"""What is made of item_HLD, histories and noise: tensors with a row a history."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,20 @@ class Histories:
         values = {name: torch.where(kept_HL, getattr(self, name), 0).gather(1, order_HL) for name in names}
         return replace(self, **values)
 
+    def packed(self) -> tuple[Tensor, Histories]:
+        """Return the ids of all events, P, and the histories with each event's place among them, from 1, for its id."""
+        present_HL = self.present
+        item_P = self.item_HL[present_HL]
+        place_HL = torch.zeros_like(self.item_HL)
+        place_HL[present_HL] = torch.arange(1, len(item_P) + 1)
+        return item_P, replace(self, item_HL=place_HL)
+
+    def newest(self, row_R: Tensor, length: int) -> Histories:
+        """Return the last `length` places of some rows."""
+        names = ("item_HL", "scenario_HL", "type_HL", "outcome_HL", "age_HL")
+        values = {name: getattr(self, name)[row_R, -length:] for name in names}
+        return replace(self, user_HF=self.user_HF[row_R], scenario_H=self.scenario_H[row_R], **values)
+
     def keys(self) -> NDArray[np.uint64]:
         """Return a hash of every row's content: the same row has the same key in every batch and on every rank."""
         key_H = self.scenario_H.numpy().astype(np.uint64)
@@ -81,6 +107,33 @@ def histories_of(states: States) -> Histories:
     return Histories.of(
         states.item_BL, states.scenario_BL, states.type_BL, states.outcome_BL, states.age_BL, states.user_BF, scenario_H
     )
+
+
+def by_length(item: Embed, read: Read, histories: Histories, noise: Noise | None) -> tuple[Tensor, ...]:
+    """Return what is read of histories, those of like length together: without the padding that most of them are.
+
+    Items are embedded once for all. For learning alone: a product of other rows may round otherwise, and a list must
+    not depend on who else asks.
+    """
+    item_P, placed = histories.packed()
+    item_PD = F.pad(item(item_P), (0, 0, 1, 0))
+    parts, rows = [], []
+    for row_R, length in _lengths(placed.present):
+        some, dropped = placed.newest(row_R, length), None if noise is None else noise.of(row_R)
+        parts.append(read(F.embedding(some.item_HL, item_PD), some, dropped))
+        rows.append(row_R)
+    place_H = torch.cat(rows).argsort()
+    return tuple(torch.cat(values)[place_H] for values in zip(*parts, strict=True))
+
+
+def _lengths(present_HL: Tensor) -> Iterator[tuple[Tensor, int]]:
+    """Yield the rows that need so many places and more than the last ones."""
+    whole = present_HL.shape[1]
+    needed_H = whole - present_HL.int().argmax(1).where(present_HL.any(1), torch.tensor(whole))
+    for low, high in itertools.pairwise([-1, *(bound for bound in LENGTHS if bound < whole), whole]):
+        row_R = torch.nonzero((needed_H > low) & (needed_H <= high))[:, 0]
+        if len(row_R):
+            yield row_R, high
 
 
 def _ids(array: NDArray[np.int32]) -> Tensor:

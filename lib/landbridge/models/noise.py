@@ -4,7 +4,7 @@ place), and so is a normal number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,6 +22,10 @@ class Noise:
     seed: int
     epoch: int
     step: int
+
+    def of(self, row_R: Tensor) -> Noise:
+        """Return the noise of some rows."""
+        return replace(self, key_H=self.key_H[row_R.numpy()])
 
     def mask(self, place: str, width: int, rate: float) -> Tensor:
         """Return mask_HW: 0 with probability `rate`, else 1 / (1 - rate)."""

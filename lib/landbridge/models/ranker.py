@@ -7,6 +7,7 @@ Attention of past events on the candidate is DIN (Zhou et al. 2018).
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from landbridge.config.associations import TAKEN
 from landbridge.models.encoder import Table, Tokens
 from landbridge.models.encoders import encoder_of
-from landbridge.models.histories import Histories
+from landbridge.models.histories import Histories, by_length
 from landbridge.models.interest import Interest
 from landbridge.models.items import Items
 from landbridge.models.noise import Noise
@@ -55,42 +56,55 @@ class Ranker(nn.Module):
 
         Where the ranker reads associations, they are the last features (`feed.associated`).
         """
-        crossed_BKW, taste_BD = self._read(histories, row_B, item_BK, noise)
+        item_BKD = self.item(item_BK, noise)
+        crossed_BKW, taste_BD = self._read(histories, row_B, item_BKD, noise)
         feature_BKG = self._features(item_BK, feature_BKG, noise)
         hidden_BKW = self._deep(crossed_BKW, row_B, feature_BKG, noise)[-1]
         # Beside the deep part a plain product, which learns first (Cheng et al. 2016, wide and deep).
-        plain_BK = (self.item(item_BK, noise) * taste_BD[:, None]).sum(-1)
+        plain_BK = (item_BKD * taste_BD[:, None]).sum(-1)
         if self.sizes.kinds:
             plain_BK = plain_BK + self._parts(feature_BKG)[1] @ self.plain_associations
         return torch.as_tensor(self.logit(hidden_BKW).squeeze(-1) + plain_BK)
 
     def layers(self, histories: Histories, row_B: Tensor, item_BK: Tensor, feature_BKG: Tensor) -> list[Tensor]:
         """Return the outputs BKW of all hidden layers."""
-        crossed_BKW = self._read(histories, row_B, item_BK, None)[0]
+        crossed_BKW = self._read(histories, row_B, self.item(item_BK), None)[0]
         return self._deep(crossed_BKW, row_B, self._features(item_BK, feature_BKG, None), None)
 
     def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
         """Return long_HD, what the encoder makes of the histories; only ids of items are dropped."""
         return self._encode(histories, noise)[2]
 
-    def _encode(self, histories: Histories, noise: Noise | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return asked_HD, who asks; event_HLD; and of the encoder long_HD and out_HLD, each event among the others."""
-        event_HLD = self.tokens(self.item(histories.item_HL, noise), histories)
-        asked_HD = self.scenario(histories.scenario_H) + self.user_features(histories.user_HF)
-        long_HD, out_HLD = self.long_term(asked_HD, event_HLD, histories.present)
+    def _encode(self, histories: Histories, noise: Noise | None) -> tuple[Tensor, ...]:
+        """Return asked_HD, who asks; last_HD, the newest event; and of the encoder long_HD and recent_HRD, the newest
+        events, each among the others.
+        """
+        item, recent = partial(self.item, noise=noise), min(self.sizes.rank_recent, histories.item_HL.shape[1])
+
+        def read(item_RLD: Tensor, some: Histories, _: Noise | None) -> tuple[Tensor, ...]:
+            event_RLD = self.tokens(item_RLD, some)
+            asked_RD = self.scenario(some.scenario_H) + self.user_features(some.user_HF)
+            long_RD, out_RLD = self.long_term(asked_RD, event_RLD, some.present)
+            missing = max(recent - out_RLD.shape[1], 0)
+            return asked_RD, event_RLD[:, -1], long_RD, F.pad(out_RLD[:, -recent:], (0, 0, missing, 0))
+
+        asked_HD, last_HD, long_HD, recent_HRD = (
+            by_length(item, read, histories, noise)
+            if self.training
+            else read(item(histories.item_HL), histories, noise)
+        )
         if self.interest is not None:
             long_HD = self.interest(long_HD, histories)
-        return asked_HD, event_HLD, long_HD, out_HLD
+        return asked_HD, last_HD, long_HD, recent_HRD
 
-    def _read(self, histories: Histories, row_B: Tensor, item_BK: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
+    def _read(
+        self, histories: Histories, row_B: Tensor, item_BKD: Tensor, noise: Noise | None
+    ) -> tuple[Tensor, Tensor]:
         """Return what is known of the candidates, the user and their crossing, BKW, and the user's taste, BD."""
-        asked_HD, event_HLD, long_HD, out_HLD = self._encode(histories, noise)
-        present_HL = histories.present
-        recent = self.sizes.rank_recent
         # The candidate asks events that know their neighbours (Chen et al. 2019, BST); pooling leaves them as they are.
-        key_HRD, recent_HRD = self.key(out_HLD[:, -recent:]), out_HLD[:, -recent:]
-        item_BKD = self.item(item_BK, noise)
-        short_BKD = _attend(item_BKD, key_HRD[row_B], recent_HRD[row_B], present_HL[:, -recent:][row_B])
+        asked_HD, last_HD, long_HD, recent_HRD = self._encode(histories, noise)
+        key_HRD, present_HR = self.key(recent_HRD), histories.present[:, -self.sizes.rank_recent :]
+        short_BKD = _attend(item_BKD, key_HRD[row_B], recent_HRD[row_B], present_HR[row_B])
         long_BKD = long_HD[row_B][:, None].expand_as(item_BKD)
         asked_BKD = asked_HD[row_B][:, None].expand_as(item_BKD)
         crossed = [
@@ -102,7 +116,7 @@ class Ranker(nn.Module):
             item_BKD * long_BKD,
             item_BKD * asked_BKD,
         ]
-        taste_HD = self.match(torch.cat([long_HD, event_HLD[:, -1], asked_HD], dim=1))
+        taste_HD = self.match(torch.cat([long_HD, last_HD, asked_HD], dim=1))
         return self.norm(torch.cat(crossed, dim=-1)), taste_HD[row_B]
 
     def _features(self, item_BK: Tensor, feature_BKG: Tensor, noise: Noise | None) -> Tensor:

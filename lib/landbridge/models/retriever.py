@@ -6,13 +6,14 @@ Two towers with sampled softmax and log-Q correction: Yi et al. 2019, "Sampling-
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landbridge.models.encoder import HistoryEncoder, Table
-from landbridge.models.histories import Histories
+from landbridge.models.histories import Histories, by_length
 from landbridge.models.interest import Interest
 from landbridge.models.items import Items
 from landbridge.models.noise import Noise
@@ -50,7 +51,11 @@ class Retriever(nn.Module):
 
     def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
         """Return user_HD, what the encoder makes of the histories."""
-        user_HD = torch.as_tensor(self.encoder(self.item(histories.item_HL, noise), histories, noise))
+        item = partial(self.item, noise=noise)
+        if self.training:
+            (user_HD,) = by_length(item, lambda *given: (self.encoder(*given),), histories, noise)
+        else:
+            user_HD = torch.as_tensor(self.encoder(item(histories.item_HL), histories, noise))
         return user_HD if self.interest is None else torch.as_tensor(self.interest(user_HD, histories))
 
     def embedded(self, item: Tensor, noise: Noise | None = None) -> Tensor:

@@ -107,7 +107,8 @@ class Retrieving(Objective):
             if int(day) not in self._features:
                 self._features[int(day)] = torch.from_numpy(self._look_up(catalogue, day))
         place_N = torch.from_numpy(np.searchsorted(catalogue, drawn))
-        return torch.stack([self._features[int(day)][place_N] for day in days])[torch.from_numpy(which_H)]
+        feature_DNG = torch.stack([self._features[int(day)][place_N] for day in days])
+        return feature_DNG.expand(len(day_H), -1, -1) if len(days) == 1 else feature_DNG[torch.from_numpy(which_H)]
 
     def _look_up(self, items: NDArray[np.int32], day: np.int64) -> NDArray[np.float32]:
         feature_NG = self.loader.assembler.item_features(items, self.scenario, int(day))

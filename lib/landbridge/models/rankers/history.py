@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landbridge.config.histories import Augment
 from landbridge.models.encoder import HistoryEncoder, Table
-from landbridge.models.histories import Histories
+from landbridge.models.histories import Histories, by_length
 from landbridge.models.noise import Noise
 from landbridge.models.rankers.layers import Drop
 from landbridge.models.rankers.questions import Events, Questions
@@ -31,7 +32,15 @@ class History(nn.Module):
         """Return user_BD, and event_BLD for the candidate to attend to."""
         histories = histories_of(questions)
         noise = None if drop is None else drop.noise(histories.keys())
-        user_BD, event_BLD = self.encoder.read(item_table(histories.item_HL), histories, noise)
+        whole = histories.item_HL.shape[1]
+
+        def padded(item_RLD: Tensor, some: Histories, dropped: Noise | None) -> tuple[Tensor, ...]:
+            user_RD, event_RLD = self.encoder.read(item_RLD, some, dropped)
+            return user_RD, F.pad(event_RLD, (0, 0, whole - event_RLD.shape[1], 0))
+
+        if not self.training:
+            return self.encoder.read(item_table(histories.item_HL), histories, noise)
+        user_BD, event_BLD = by_length(item_table, padded, histories, noise)
         return user_BD, event_BLD
 
     def encoded(self, histories: Histories, item_table: Table, noise: Noise | None) -> Tensor:
