@@ -112,6 +112,25 @@ def test_what_stands_where_there_is_no_event_says_nothing(encoder):
     torch.testing.assert_close(hidden, gathered)
 
 
+@pytest.mark.parametrize("longest", [LENGTH, 40])
+def test_histories_say_the_same_while_it_learns_and_when_it_scores(networks, longest):
+    """Though those of like length are read together, without their padding, while it learns."""
+    whole = histories()
+    room = {
+        name: nn.functional.pad(value, (longest - LENGTH, 0)) for name, value in vars(whole).items() if "_HL" in name
+    }
+    whole = with_(whole, **room)
+    scored, learned = (answers_in(networks, whole, mode) for mode in (False, True))
+    for one, other in zip(scored, learned, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+def answers_in(networks, whole, learns):
+    for name in NAMES:
+        networks.network(name).train(learns)
+    return answers(networks, whole)
+
+
 def test_batch_mates_change_nothing(encoder):
     asked, event, present = tokens()
     rows = torch.tensor([7, 0, 3])
