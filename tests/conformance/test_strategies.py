@@ -195,25 +195,24 @@ def test_every_learned_parameter_gets_gradient_and_no_other(strategy, source, si
             for key, value in started.network(name).named_parameters():
                 if key.endswith((".high", "glu.weight")):
                     value += 0.1  # at zero, what stands before it learns nothing in the first step
-    histories = Histories.of(
-        np.array([[2, 3, 4]], np.int32), np.array([[1, 1, 3]], np.int32), np.array([[1, 1, 1]], np.int32),
-        np.ones((1, 3), np.float32), np.ones((1, 3), np.float32), np.ones((1, 2), np.float32), np.array([3], np.int32),
-    )  # fmt: skip
+    one = np.array([[2, 3, 4]], np.int32), np.array([[1, 1, 3]], np.int32), np.array([[1, 1, 1]], np.int32)
+    numbers = np.ones((4, 3), np.float32), np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+    histories = Histories.of(*(np.repeat(each, 4, axis=0) for each in one), *numbers, np.array([3, 1, 2, 4], np.int32))
     items, features = (
-        torch.arange(1, 30)[None],
-        torch.randn(1, 29, width(started), generator=torch.Generator().manual_seed(0)),
+        torch.arange(1, 30)[None].expand(4, -1),
+        torch.randn(4, 29, width(started), generator=torch.Generator().manual_seed(0)),
     )
     retriever = started.retriever
     user_HW = retriever.users(histories)
     ((user_HW @ retriever.items(items[0], features[0, :, :6]).T) ** 2).sum().backward()
-    (started.ranker(histories, torch.arange(1), items, features) ** 2).sum().backward()
+    (started.ranker(histories, torch.arange(4), items, features) ** 2).sum().backward()
     if isinstance(retriever, RetrieverGenerative):
         retriever.drawn(histories, None)[1].sum().backward()
     likeness = strategy.likeness(Crossings(), Alone())
     assert (likeness is not None) is strategy.beside
     if likeness is not None:
         for name in NAMES:
-            users = Users(started.network(name).encoded(histories), torch.ones(1))
+            users = Users(started.network(name).encoded(histories), torch.ones(4))
             likeness.loss(started.network(name), users, users, 0.5).backward()
     for name in NAMES:
         for key, value in started.network(name).named_parameters():

@@ -27,6 +27,9 @@ StrategyName = Literal[
     "bridge",
     "generative",
     "graph",
+    "ple",
+    "pepnet",
+    "adasparse",
 ]
 
 

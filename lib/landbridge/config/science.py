@@ -11,6 +11,7 @@ from landbridge.config.crossing import Crossings
 from landbridge.config.histories import EncoderName, Reading, check_heads
 from landbridge.config.node import Name, Node, Share, Sql
 from landbridge.config.pools import Blend, Reserve, Stack, Trend
+from landbridge.config.rankers import Sparsity
 from landbridge.config.sequences import TextTransitions, Transitions, Walk
 from landbridge.config.text import Adaptor
 
@@ -100,6 +101,11 @@ class Ranker(Reading, Network):
 
     encoder: EncoderName = Field("pooled", description="What reads all events of the history: the long-term part.")
     hidden: list[int] = Field(default_factory=lambda: [128, 64])
+    tower: list[int] = Field(
+        default_factory=lambda: [32], description="Of the strategies ple, pepnet and adasparse: layers behind `hidden`."
+    )
+    experts: int = Field(4, ge=1, description="Of the strategy ple: experts that a row enters, half of them its own.")
+    sparsity: Sparsity = Field(Sparsity(), description="Of the strategy adasparse.")
     recent: int = Field(10, ge=1, description="Events of the short-term part, which the candidate attends to.")
     negatives: int = Field(4, ge=1, description="Drawn per positive.")
     associations: bool | list[Name] = Field(

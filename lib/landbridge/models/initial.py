@@ -81,9 +81,11 @@ def is_by_id(name: str) -> bool:
 
 
 def grown(module: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights that fit the module: what has fewer ids gets the module's own initial rows appended."""
-    own = module.state_dict()
-    return {
+    """Return weights that fit the module: what has fewer ids gets the module's own initial rows appended, and of a
+    scenario that is new its own layers are the module's.
+    """
+    own = dict(module.state_dict())
+    return own | {
         name: torch.cat([value, own[name][len(value) :]]) if is_by_id(name) and len(value) < len(own[name]) else value
         for name, value in weights.items()
     }

@@ -25,6 +25,7 @@ from landbridge.models.items import Items
 from landbridge.models.low_rank import adapt
 from landbridge.models.prompts import prompt
 from landbridge.models.ranker import Ranker
+from landbridge.models.ranker_by_scenario import KINDS, RankerByScenario
 from landbridge.models.retriever import Retriever
 from landbridge.models.sizes import Sizes
 from landbridge.models.whitened import Whitened
@@ -137,6 +138,10 @@ class Networks:
         """Return networks with a generative retriever that begins as this plain one."""
         return Networks(RetrieverGenerative(self.retriever, seed), self.ranker, GENERATIVE)
 
+    def by_scenario(self, kind: str, seed: int) -> Networks:
+        """Return networks with this retriever, and a ranker of one of `KINDS` that begins as this plain one."""
+        return Networks(self.retriever, RankerByScenario(self.ranker, kind, seed), kind)
+
     def bridged(self, source: Networks, bridging: Bridging, seed: int) -> Networks:
         """Return networks with a bridge from the plain `source` to the retriever, and the ranker as it is."""
         return Networks(
@@ -165,10 +170,12 @@ class Networks:
             return plain.changed(form, seed or 0)
         if form == GENERATIVE:
             return plain.generative(seed or 0)
+        if form in KINDS:
+            return plain.by_scenario(form, seed or 0)
         if form == BRIDGED and bridging is not None:
             return plain.bridged(plain, bridging, seed or 0)
         if form not in GATES:
-            forms = ", ".join((PLAIN, *CHANGES, *GATES, GENERATIVE, BRIDGED))
+            forms = ", ".join((PLAIN, *CHANGES, *GATES, *KINDS, GENERATIVE, BRIDGED))
             raise TrainError(f"there are no networks of the form {form}; forms: {forms}")
         return plain.beside(plain, form)
 

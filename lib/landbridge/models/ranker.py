@@ -43,6 +43,8 @@ class Ranker(nn.Module):
         self.item_features = nn.Linear(sizes.item_features, widths[1], bias=False)
         self.match = nn.Linear(3 * dim, dim, bias=False)
         self.logit = nn.Linear(widths[-1], 1)
+        # Of the last rows, which share of every layer was done without, BKL; None where no layer is pruned.
+        self.pruned_BKL: Tensor | None = None
         if sizes.kinds:
             self.associations = nn.Linear(2 * len(sizes.kinds), widths[1], bias=False)
             self.plain_associations = nn.Parameter(torch.zeros(2 * len(sizes.kinds)))
@@ -59,12 +61,18 @@ class Ranker(nn.Module):
         item_BKD = self.item(item_BK, noise)
         crossed_BKW, taste_BD = self._read(histories, row_B, item_BKD, noise)
         feature_BKG = self._features(item_BK, feature_BKG, noise)
-        hidden_BKW = self._deep(crossed_BKW, row_B, feature_BKG, noise)[-1]
+        deep_BK = self.answered(crossed_BKW, histories.scenario_H[row_B], row_B, feature_BKG, noise)
         # Beside the deep part a plain product, which learns first (Cheng et al. 2016, wide and deep).
         plain_BK = (item_BKD * taste_BD[:, None]).sum(-1)
         if self.sizes.kinds:
             plain_BK = plain_BK + self._parts(feature_BKG)[1] @ self.plain_associations
-        return torch.as_tensor(self.logit(hidden_BKW).squeeze(-1) + plain_BK)
+        return torch.as_tensor(deep_BK + plain_BK)
+
+    def answered(
+        self, crossed_BKW: Tensor, scenario_B: Tensor, row_B: Tensor, feature_BKG: Tensor, noise: Noise | None
+    ) -> Tensor:
+        """Return logit_BK of what the deep part makes of a candidate; another ranker has another one."""
+        return torch.as_tensor(self.logit(self._deep(crossed_BKW, row_B, feature_BKG, noise)[-1]).squeeze(-1))
 
     def layers(self, histories: Histories, row_B: Tensor, item_BK: Tensor, feature_BKG: Tensor) -> list[Tensor]:
         """Return the outputs BKW of all hidden layers."""

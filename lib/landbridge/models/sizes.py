@@ -145,6 +145,8 @@ class Sizes:
     kinds: tuple[str, ...] = ()
     """The kinds of association that the ranker reads."""
     graph: Graphing = Graphing()
+    rank_tower: tuple[int, ...] = (32,)
+    rank_experts: int = 4
 
     @classmethod
     def of(
@@ -185,6 +187,8 @@ class Sizes:
             Adapting.of(ranker.vectors, vectors),
             config.ranker_kinds,
             Graphing.of(config),
+            tuple(ranker.tower),
+            ranker.experts,
         )
 
     def grown(self, other: Sizes) -> Sizes:

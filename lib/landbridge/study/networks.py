@@ -35,7 +35,7 @@ from landbridge.train.step import TABLES, save_assembler
 from landbridge.train.units import network_cost, wanted_networks
 from landbridge.train.vectors import save_vectors
 from landbridge.train.watch import parent_here
-from landbridge.transfer import BEGINNINGS, STRATEGIES, TargetOnly, strategy_of
+from landbridge.transfer import STRATEGIES, TargetOnly, strategy_of
 
 FIT: Fit = "B"
 """The fit of a night that knows all that a study may learn from: what lies before the judged days or parts."""
@@ -199,7 +199,7 @@ def _units(config: Config, rows: Interactions, names: set[str]) -> list[Unit]:
     examples = {name: int(many) for name, many in sorted(zip(scenarios, count, strict=True)) if many}
     source = config.transfer.source
     asked = [strategy_of(name) for name in names]
-    begun = {strategy.begins for strategy in asked} & {*BEGINNINGS}
+    begun = {strategy.begins for strategy in asked}
     first = [(TargetOnly.name, source, examples[source], True)]
     from_source = any(strategy.from_source or strategy.begins for strategy in asked) or TargetOnly.name in names
     found = [*(first if from_source else []), *wanted_networks(config, examples, sorted(names))]

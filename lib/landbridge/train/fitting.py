@@ -138,7 +138,7 @@ class Chain:
         give_vectors(networks, self.bench.vectors, met, self.bench.assembler, self.own_only)
         if self.strategy.edges:
             self._connect(networks, stage)
-        if self.strategy.learns:
+        if self.strategy.learning:
             mark_trained(networks, met, self.ranks, self.own_only)
         for name in NAMES[NAMES.index(saved["network"]) if saved else 0 :]:
             loop = self._loop(name, networks, sources, stage)
@@ -198,7 +198,7 @@ class Chain:
             return stage
         self.bench.watch.beat(f"associating items for {self.unit.title} fit {stage.fit}")
         scope = self.unit.scope if self.own_only else ALL
-        since = stage.since if self.strategy.learns else stage.until
+        since = stage.since if self.strategy.learning else stage.until
         return replace(stage, associations=found.between(since, stage.until, scope, self.ranks))
 
     def _loop(self, name: str, networks: Networks, sources: list[tuple[Shards, Distribution]], stage: Stage) -> Loop:
@@ -210,7 +210,7 @@ class Chain:
         large = fresh and not self.strategy.tasks  # a task's batch is one of those that targets learn by
         rate = settings.learning_rate if self.strategy.fresh else config.transfer.learning_rate
         epochs = settings.epochs if fresh else config.transfer.epochs
-        epochs = (1 if stage.continued else epochs) if self.strategy.learns else 0
+        epochs = (1 if stage.continued else epochs) if name in self.strategy.learning else 0
         batch = settings.batch if large else config.transfer.batch
         parts, others = (
             [self._objective(name, stage, networks, shards, drawn, batch, seed) for shards, drawn in some]
@@ -243,7 +243,7 @@ class Chain:
         reading = config.ranker if name == "ranker" else config.retriever
         contrast = Contrast(reading.augment, reading.contrastive, self.ranks)
         if name == "ranker":
-            return Ranking(networks.ranker, loader, seed, contrast)
+            return Ranking(networks.ranker, loader, seed, contrast, config.ranker.sparsity)
         asked = networks.retriever, loader, seed, config.retriever.negatives, shards.scenario, contrast
         if not isinstance(networks.retriever, RetrieverGenerative):
             return Retrieving(*asked)

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from landbridge.config.rankers import Sparsity
 from landbridge.feed.batches import Batch, Loader
 from landbridge.feed.negatives import shared_negatives
 from landbridge.feed.states import own_features
 from landbridge.models.contrast import Contrast
 from landbridge.models.histories import Histories, histories_of
-from landbridge.models.losses import binary, sampled_softmax
+from landbridge.models.losses import binary, sampled_softmax, sparsity
 from landbridge.models.noise import Noise
 from landbridge.models.ranker import Ranker
 from landbridge.models.retriever import Retriever
@@ -122,13 +123,14 @@ class Ranking(Objective):
     """Cross entropy of each outcome, and of the negatives drawn for a positive one.
 
     A repeated purchase is left out, as in `Retrieving`; what was logged without success always counts. `contrast` is as
-    there.
+    there. Where layers are pruned, `sparsity` bounds how much.
     """
 
     network: Ranker
     loader: Loader
     seed: int
     contrast: Contrast = field(default_factory=Contrast)
+    sparsity: Sparsity = field(default_factory=Sparsity)
 
     def loss(self, batch: Batch, epoch: int) -> tuple[Tensor, float]:
         """Return the loss over the example and its drawn negatives."""
@@ -142,7 +144,14 @@ class Ranking(Objective):
         noise, row_B = Noise(whole.keys(), self.seed, epoch, batch.step), torch.from_numpy(batch.pointer_B)
         logit_BK = self.network(histories, row_B, item_BK, torch.from_numpy(batch.feature_BNG), noise)
         loss_B = binary(logit_BK, torch.from_numpy(label_B.astype(np.float32)), counted_BK)
+        if self.network.pruned_BKL is not None:
+            loss_B = loss_B + self.sparsity.weight * self._beyond(self.network.pruned_BKL, counted_BK)
         loss = (loss_B * weight_B).sum() + self.contrast.loss_of(
             self.network, whole, row_B, weight_B, self.seed, epoch, batch.step
         )
         return loss, float(weight_B.sum())
+
+    def _beyond(self, pruned_BKL: Tensor, counted_BK: Tensor) -> Tensor:
+        """Return how far from the bounds the share is that is pruned for the candidates that count, B."""
+        cost_BK = sparsity(pruned_BKL.flatten(0, 1), self.sparsity.low, self.sparsity.high).view(counted_BK.shape)
+        return torch.as_tensor((cost_BK * counted_BK).sum(1) / counted_BK.sum(1))

@@ -127,8 +127,8 @@ def wanted_networks(
     names: list[str] = list(dict.fromkeys([TargetOnly.name, *own]))
     everything = sum(examples.values())
     shared: list[str] = [name for name, strategy in given.items() if strategy.pooled]
-    shared += sorted({strategy.begins for strategy in given.values() if strategy.begins is not None})
-    return [(name, ALL, everything, True) for name in shared] + [
+    first = sorted({strategy.begins for strategy in given.values() if strategy.begins is not None})
+    return [(name, ALL, everything, True) for name in dict.fromkeys([*first, *shared])] + [
         (name, target, examples[target], examples[target] > config.transfer.split_above)
         for target in targets
         for name in names

@@ -8,6 +8,7 @@ from landbridge.transfer.align import Align
 from landbridge.transfer.base import Crossing, Strategy
 from landbridge.transfer.beside import Fusion, Side
 from landbridge.transfer.bridge import Bridge
+from landbridge.transfer.by_scenario import AdaSparse, PepNet, Ple
 from landbridge.transfer.fine_tune import FineTune
 from landbridge.transfer.freeze import Freeze
 from landbridge.transfer.generative import Generative
@@ -37,6 +38,9 @@ STRATEGIES: dict[str, type[Strategy]] = {
         Bridge,
         Generative,
         Graph,
+        Ple,
+        PepNet,
+        AdaSparse,
     )
 }
 """Every strategy by its published name."""

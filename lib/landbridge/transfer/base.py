@@ -38,8 +38,8 @@ class Strategy(ABC):
     """The name of the contender that it makes."""
     crosses: ClassVar[bool] = True
     """Whether it learns from other scenarios; if not, its networks see the events of the own scenario only."""
-    learns: ClassVar[bool] = True
-    """Whether the target's examples move any weight."""
+    learning: ClassVar[tuple[str, ...]] = NAMES
+    """Which of the networks the target's examples move; the others stay as they began."""
     from_source: ClassVar[bool] = True
     """Whether it begins from the source's networks."""
     fresh: ClassVar[bool] = False
@@ -47,8 +47,8 @@ class Strategy(ABC):
     pooled: ClassVar[bool] = False
     """Whether one fit (scope ``*``) learns from all scenarios and serves each."""
     begins: ClassVar[str | None] = None
-    """The pooled strategy whose networks it begins from in place of the source's; its name begins with an underscore,
-    it is fitted before, and nobody publishes it."""
+    """The pooled strategy whose networks it begins from in place of the source's; that one is fitted before. If it is
+    of `BEGINNINGS`, nobody publishes it."""
     beside: ClassVar[bool] = False
     """Whether every step has examples of the source beside the target's; then there is a `likeness`."""
     edges: ClassVar[bool] = False

@@ -15,7 +15,7 @@ class ZeroShot(Strategy):
     """No weight moves; each fit is the source's fit of the same letter, which takes the target for the source."""
 
     name = "zero_shot"
-    learns = False
+    learning = ()
 
     def start(self, source: Networks | None, sizes: Sizes, seed: int, crossing: Crossing) -> Networks:
         """Return a copy of the source's networks that takes the target for the source."""

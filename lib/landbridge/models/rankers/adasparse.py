@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landbridge.models.rankers.base import PointRanker
-from landbridge.models.rankers.inputs import Given
+from landbridge.models.rankers.inputs import Given, Inputs
 from landbridge.models.rankers.layers import Drop, Entrance
 from landbridge.models.rankers.sizes import RankerSizes
 
@@ -40,8 +40,8 @@ class AdaSparse(PointRanker):
 
     kind: ClassVar[str] = "adasparse"
 
-    def __init__(self, sizes: RankerSizes) -> None:
-        super().__init__(sizes)
+    def __init__(self, sizes: RankerSizes, inputs: Inputs | None = None) -> None:
+        super().__init__(sizes, inputs)
         self.pruned = Pruned(sizes, self.inputs.width)
 
     def read(self, given: Given, drop: Drop | None) -> Tensor:

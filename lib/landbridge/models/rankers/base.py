@@ -46,10 +46,10 @@ class PointRanker(nn.Module, ABC):
     with_scenario: ClassVar[bool] = True
     """Whether the scenario is a feature."""
 
-    def __init__(self, sizes: RankerSizes) -> None:
+    def __init__(self, sizes: RankerSizes, inputs: Inputs | None = None) -> None:
         super().__init__()
         self.sizes = sizes
-        self.inputs = Inputs(sizes, self.with_scenario)
+        self.inputs = Inputs(sizes, self.with_scenario) if inputs is None else inputs
         self.beside: Asked | None = None
         self.form: Form | None = None
 

@@ -123,6 +123,20 @@ class Inputs(nn.Module):
         return [read_BW, events.taste_BT, user_BD, product_BD], straight_BK
 
 
+class Handed(Inputs):
+    """Of rows that somebody else reads: how wide they are, and which vectors of single fields stand beside them."""
+
+    def __init__(self, width: int, fields: tuple[str, ...]) -> None:
+        nn.Module.__init__(self)
+        self.width, self.told, self.past = width, 0, None
+        self._fields = fields
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of `Given.vectors`."""
+        return self._fields
+
+
 class Carried(nn.Module, ABC):
     """What is known of user and item elsewhere, and changes their vectors before anything reads them."""
 

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landbridge.models.rankers.base import PointRanker
-from landbridge.models.rankers.inputs import Given
+from landbridge.models.rankers.inputs import Given, Inputs
 from landbridge.models.rankers.layers import Drop, Entrance
 from landbridge.models.rankers.sizes import RankerSizes
 
@@ -35,8 +35,8 @@ class PepNet(PointRanker):
 
     kind: ClassVar[str] = "pepnet"
 
-    def __init__(self, sizes: RankerSizes) -> None:
-        super().__init__(sizes)
+    def __init__(self, sizes: RankerSizes, inputs: Inputs | None = None) -> None:
+        super().__init__(sizes, inputs)
         width, fields = self.inputs.width, self.inputs.fields
         # Where rows have neither ids nor categories, the scenario is all that is known beforehand.
         self.priors = [name for name in fields if name != "scenario"] or ["scenario"]

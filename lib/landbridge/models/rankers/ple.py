@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from landbridge.models.rankers.base import PointRanker
-from landbridge.models.rankers.inputs import Given
+from landbridge.models.rankers.inputs import Given, Inputs
 from landbridge.models.rankers.layers import Drop, Stack, Tower, by_scenario
 from landbridge.models.rankers.sizes import RankerSizes
 
@@ -30,8 +30,8 @@ class Ple(PointRanker):
 
     kind: ClassVar[str] = "ple"
 
-    def __init__(self, sizes: RankerSizes) -> None:
-        super().__init__(sizes)
+    def __init__(self, sizes: RankerSizes, inputs: Inputs | None = None) -> None:
+        super().__init__(sizes, inputs)
         widths = (self.inputs.width, *sizes.hidden)
         own = max(1, sizes.experts // 2)
         shared = max(1, sizes.experts - own)
