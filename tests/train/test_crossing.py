@@ -15,7 +15,10 @@ from landbridge.feed.assemble import Assembler
 from landbridge.train.step import FINETUNE, PRETRAIN
 
 CYCLE, DAYS, SOURCE_USERS, STAY = 12, 7, 120, 5
-STRATEGIES = ("fine_tune", "freeze", "prompt", "adversarial", "align", "meta", "generative", "graph")
+STRATEGIES = (
+    "fine_tune", "freeze", "prompt", "adversarial", "align", "meta", "generative", "graph",
+    "ple", "pepnet", "adasparse",
+)  # fmt: skip
 SETTINGS = (
     "retriever.dim=16", "retriever.dropout=0", "retriever.learning_rate=0.01", "retriever.epochs=14",
     "ranker.dim=16", "ranker.dropout=0", "ranker.learning_rate=0.01", "ranker.epochs=16",

@@ -48,6 +48,15 @@ def test_joint_is_fitted_once_and_serves_the_source_too(nights):
     )
 
 
+@pytest.mark.parametrize("name", ["ple", "pepnet", "adasparse"])
+def test_another_ranker_stands_behind_joints_retriever_of_the_same_fit(nights, name):
+    for night in nights:
+        for fit in "ABC":
+            found = find_fitted(night.models, fit, SMALL)
+            joint, other = (load_fitted(found[each]).networks.retriever.state_dict() for each in ("joint", name))
+            assert all(torch.equal(joint[key], other[key]) for key in joint)
+
+
 def test_zero_shot_is_the_source_of_the_same_fit(nights):
     for fit in "AB":
         source = load_fitted(find_fitted(nights[1].models, fit, SOURCE)["target_only"]).networks
