@@ -4,7 +4,7 @@
 - `coral`: between covariances (Sun and Saenko 2016, Deep CORAL, equation 1).
 
 Both are of the step and not of the rank: vectors are gathered as in `contrast`, every rank computes the whole distance
-with its own vectors attached, and the sum over ranks is the gradient of the whole. Memory grows with the square of the
+with its own vectors attached, and the sum over ranks is the gradient of the whole. Work grows with the square of the
 step's users for `mmd`, and with the square of their width for `coral`.
 """
 
@@ -20,19 +20,42 @@ from landbridge.models.likeness import Likeness, Users
 from landbridge.models.together import Together
 
 WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""Widths of the kernels, as shares of the mean squared distance."""
+"""Widths of the kernels, as shares of the mean squared distance; each is half the next, so its kernel is the square of
+the next one's."""
+_ROWS = 256
+"""Rows whose kernels with all others are made at once."""
 
 
 def mmd(first_ND: Tensor, first_N: Tensor, second_MD: Tensor, second_M: Tensor) -> Tensor:
-    """Return the squared distance of the mean embeddings of weighted rows; weights sum to 1 on each side."""
+    """Return the squared distance of the mean embeddings of weighted rows; weights sum to 1 on each side.
+
+    Its gradient is written out: kernels of all pairs are made a block of rows at a time, and none is kept.
+    """
     value_UD = torch.cat([first_ND, second_MD])
-    sign_U = torch.cat([first_N, -second_M])
-    square_U = (value_UD**2).sum(1)
-    square_UU = (square_U[:, None] + square_U[None] - 2.0 * value_UD @ value_UD.T).clamp(min=0.0)
-    share_U = sign_U.abs() / 2.0
-    mean = (share_U[:, None] * share_U[None] * square_UU).sum().detach().clamp(min=1e-12)
-    kernel_UU = torch.stack([torch.exp(-square_UU / (width * mean)) for width in WIDTHS]).mean(0)
-    return (sign_U[:, None] * sign_U[None] * kernel_UU).sum()
+    with torch.no_grad():
+        distance, gradient_UD = _discrepancy(value_UD, torch.cat([first_N, -second_M]))
+    return distance + ((value_UD - value_UD.detach()) * gradient_UD).sum()
+
+
+def _discrepancy(value_UD: Tensor, sign_U: Tensor) -> tuple[Tensor, Tensor]:
+    """Return sum_ij s_i s_j k(v_i, v_j), and by v_i its gradient -4 sum_j s_i s_j k'(v_i, v_j) (v_i - v_j)."""
+    square_U, share_U = (value_UD**2).sum(1), sign_U.abs() / 2.0
+    mean = (2.0 * (share_U @ square_U - ((share_U @ value_UD) ** 2).sum())).clamp(min=1e-12)
+    distance, parts = value_UD.new_zeros(()), []
+    for value_RD, square_R, sign_R in zip(
+        *(torch.split(each, _ROWS) for each in (value_UD, square_U, sign_U)), strict=True
+    ):
+        square_RU = (square_R[:, None] + square_U - 2.0 * value_RD @ value_UD.T).clamp_(min=0.0)
+        kernel_RU = torch.exp_(square_RU.div_(-WIDTHS[-1] * mean))
+        sum_RU, slope_RU = kernel_RU.clone(), kernel_RU / WIDTHS[-1]
+        for width in reversed(WIDTHS[:-1]):
+            kernel_RU.square_()
+            sum_RU += kernel_RU
+            slope_RU.add_(kernel_RU, alpha=1.0 / width)
+        distance += sign_R @ (sum_RU @ sign_U) / len(WIDTHS)
+        slope_RU *= sign_R[:, None] * sign_U / (mean * len(WIDTHS))
+        parts.append(4.0 * (slope_RU @ value_UD - slope_RU.sum(1, keepdim=True) * value_RD))
+    return distance, torch.cat(parts)
 
 
 def coral(first_ND: Tensor, first_N: Tensor, second_MD: Tensor, second_M: Tensor) -> Tensor:
