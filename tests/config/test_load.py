@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from landbridge.config import Config, load
+from landbridge.config.crossing import BY_SCENARIO
 from landbridge.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +120,13 @@ def test_what_a_strategy_is_told_is_checked() -> None:
     message = refused(RETAIL, "local", "transfer.align={by: luck}", "transfer.meta={rate: 0}")
     assert "transfer.align.by: Input should be 'mmd' or 'coral', found 'luck'" in message
     assert "transfer.meta.rate: Input should be greater than 0" in message
+
+
+@pytest.mark.parametrize("name", BY_SCENARIO)
+def test_a_ranker_behind_joints_retriever_needs_joint(name: str) -> None:
+    message = refused(RETAIL, "local", f"transfer.strategies=[fine_tune, {name}]")
+    assert f"transfer.strategies: {name} rank what joint's retriever finds: add joint to the list" in message
+    assert load(RETAIL, "local", [f"transfer.strategies=[joint, {name}]"]).transfer.strategies == ["joint", name]
 
 
 def test_groups_are_refused_where_nobody_takes_items() -> None:

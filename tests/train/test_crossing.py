@@ -24,7 +24,7 @@ SETTINGS = (
     "ranker.dim=16", "ranker.dropout=0", "ranker.learning_rate=0.01", "ranker.epochs=16",
     "transfer.epochs=4", "transfer.learning_rate=0.002", "transfer.batch=32",
     "split.validation_days=1", "split.test_days=1", "guard.windows=1", "recommend.contenders=[popularity]",
-    f"transfer.strategies=[{', '.join(STRATEGIES)}]",
+    f"transfer.strategies=[joint, {', '.join(STRATEGIES)}]",
 )  # fmt: skip
 
 

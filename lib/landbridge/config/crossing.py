@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from landbridge.config.node import Node, Share
 
 GRAPH = "graph"
 """The strategy that reads edges and groups."""
+BY_SCENARIO = ("ple", "pepnet", "adasparse")
+"""The strategies that have a ranker of rows for their second stage, and the retriever of joint for their first."""
 
 StrategyName = Literal[
     "joint",
@@ -97,6 +99,14 @@ class Crossings(Node):
     bridge: Bridge = Bridge()
     generative: Generative = Generative()
     graph: Graph = Graph()
+
+    @field_validator("strategies")
+    @classmethod
+    def _after_joint(cls, strategies: list[StrategyName]) -> list[StrategyName]:
+        rankers = [name for name in strategies if name in BY_SCENARIO]
+        if rankers and "joint" not in strategies:
+            raise ValueError(f"{', '.join(rankers)} rank what joint's retriever finds: add joint to the list")
+        return strategies
 
 
 def check_strategies(strategies: Sequence[str], pointwise: bool, parts: bool) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from landbridge.config.crossing import BY_SCENARIO
 from landbridge.config.modalities import TEXT
 from landbridge.errors import TrainError
 from landbridge.models.adversary import judge
@@ -25,7 +26,7 @@ from landbridge.models.items import Items
 from landbridge.models.low_rank import adapt
 from landbridge.models.prompts import prompt
 from landbridge.models.ranker import Ranker
-from landbridge.models.ranker_by_scenario import KINDS, RankerByScenario
+from landbridge.models.ranker_by_scenario import RankerByScenario
 from landbridge.models.retriever import Retriever
 from landbridge.models.sizes import Sizes
 from landbridge.models.whitened import Whitened
@@ -139,7 +140,7 @@ class Networks:
         return Networks(RetrieverGenerative(self.retriever, seed), self.ranker, GENERATIVE)
 
     def by_scenario(self, kind: str, seed: int) -> Networks:
-        """Return networks with this retriever, and a ranker of one of `KINDS` that begins as this plain one."""
+        """Return networks with a ranker of a kind of `BY_SCENARIO` that begins as this plain one."""
         return Networks(self.retriever, RankerByScenario(self.ranker, kind, seed), kind)
 
     def bridged(self, source: Networks, bridging: Bridging, seed: int) -> Networks:
@@ -170,12 +171,12 @@ class Networks:
             return plain.changed(form, seed or 0)
         if form == GENERATIVE:
             return plain.generative(seed or 0)
-        if form in KINDS:
+        if form in BY_SCENARIO:
             return plain.by_scenario(form, seed or 0)
         if form == BRIDGED and bridging is not None:
             return plain.bridged(plain, bridging, seed or 0)
         if form not in GATES:
-            forms = ", ".join((PLAIN, *CHANGES, *GATES, *KINDS, GENERATIVE, BRIDGED))
+            forms = ", ".join((PLAIN, *CHANGES, *GATES, *BY_SCENARIO, GENERATIVE, BRIDGED))
             raise TrainError(f"there are no networks of the form {form}; forms: {forms}")
         return plain.beside(plain, form)
 

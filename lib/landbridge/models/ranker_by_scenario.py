@@ -18,8 +18,6 @@ from landbridge.models.rankers import RANKERS, RankerSizes
 from landbridge.models.rankers.inputs import Given, Handed
 from landbridge.models.sizes import Sizes
 
-KINDS = ("ple", "pepnet", "adasparse")
-"""The rankers of rows that lists have, by their published names."""
 _ITEM, _USER, _WIDTH = 0, 2, 7
 """Where the vectors of candidate and history stand among those that are crossed, and how many these are."""
 
