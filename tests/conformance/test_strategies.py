@@ -154,7 +154,7 @@ def test_saved_and_loaded_is_the_same(strategy, source, tmp_path, sizes):
 
 def test_a_copy_of_grown_vocabularies_keeps_what_was_learned(strategy, source, sizes):
     started = strategy.start(source, sizes, 7, CROSSING)
-    grown = started.copy(Sizes(**{**vars(sizes), "items": 44}), 7)
+    grown = started.copy(Sizes(**{**vars(sizes), "items": 44, "scenarios": 7}), 7)
     for name, value in weights(started).items():
         assert torch.equal(weights(grown)[name][: len(value)] if value.dim() else weights(grown)[name], value)
 
