@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 from tests.points import config_of
 
-from landbridge.study.plot import plot_table
+from landbridge.study.plot import comparable, plot_table
 from landbridge.study.protocol import ALL, Entry, Measured, Protocol, Scored, Trial
 from landbridge.study.runner import chosen, run_trials, trials_of
 from landbridge.study.screen import lines_of
@@ -118,8 +118,9 @@ def test_the_file_the_screen_and_the_picture_say_the_same(tmp_path):
 
 
 def test_what_was_judged_on_other_rows_is_not_compared(tmp_path):
-    row = table(Means({"a": [0.1, 0.5, 0.3], "b": [0.4, 0.9]}), tmp_path)[1]
-    assert math.isnan(row.difference)
+    rows = table(Means({"a": [0.1, 0.5, 0.3], "b": [0.4, 0.9]}), tmp_path)
+    assert math.isnan(rows[1].difference)
+    assert [row.contender for row in comparable(rows, rows[0].scenario)] == ["a"]
 
 
 def test_a_study_that_died_runs_what_is_missing_and_no_more(tmp_path):

@@ -21,7 +21,11 @@ _SURE = 0.01
 
 
 def plot_table(rows: Sequence[Row], file: Path) -> Path:
-    """Draw a panel a scenario: dots with intervals, filled where the difference to the control has p < 0.01."""
+    """Draw a panel a scenario: dots with intervals, filled where the difference to the control has p < 0.01.
+
+    What was judged on other rows than the control, such as a target's strategy among all scenarios, stands in no panel
+    beside it.
+    """
     scenarios = list(dict.fromkeys(row.scenario for row in rows))
     most = max(sum(row.scenario == scenario for row in rows) for scenario in scenarios)
     lines, columns = -(-len(scenarios) // _COLUMNS), min(_COLUMNS, len(scenarios))
@@ -30,13 +34,20 @@ def plot_table(rows: Sequence[Row], file: Path) -> Path:
     for axis in axes.flat[len(scenarios) :]:
         axis.set_axis_off()
     for axis, scenario in zip(axes.flat, scenarios, strict=False):
-        _panel(axis, sorted((row for row in rows if row.scenario == scenario), key=lambda row: row.value))
+        _panel(axis, sorted(comparable(rows, scenario), key=lambda row: row.value))
     figure.suptitle(
         f"{rows[0].measure}, 95 % over users; blue alone, orange across; line: the control {rows[0].control}; "
         "filled: differs from it, p < 0.01",
         fontsize=9,
     )
     return _saved(figure, file)
+
+
+def comparable(rows: Sequence[Row], scenario: str) -> list[Row]:
+    """Return the rows of a scenario that were judged on what the control was; all where it was not judged there."""
+    inside = [row for row in rows if row.scenario == scenario]
+    judged = next((row.rows for row in inside if row.contender == row.control), None)
+    return [row for row in inside if judged in (None, row.rows)]
 
 
 def _panel(axis: Axes, rows: Sequence[Row]) -> None:
