@@ -126,7 +126,7 @@ def test_what_the_source_knows_of_a_user_is_carried_over(tmp_path):
 
 def test_where_the_source_is_noise_the_targets_own_is_published(tmp_path):
     """The source buys in no order at all; the target goes round the cycle, and is long enough to show it."""
-    named = f"transfer.strategies=[{', '.join((*STRATEGIES, 'bridge'))}]"
+    named = f"transfer.strategies=[joint, {', '.join((*STRATEGIES, 'bridge'))}]"
     found = hits(tmp_path, True, 96, "transfer.epochs=8", "ranker.epochs=1", named, shared=24)
     values = {name: hit.astype(float) for (name, network), hit in found.items() if network == "retriever"}
     assert values["target_only"].mean() >= 0.75, rates(found)
