@@ -16,8 +16,10 @@ from landbridge.feed.states import States
 from landbridge.models.initial import mix
 from landbridge.models.noise import Noise
 
+EVENTS = ("item_HL", "scenario_HL", "type_HL", "outcome_HL", "age_HL")
+"""What `Histories` holds of every event."""
 LENGTHS = (4, 12, 28)
-"""Histories up to so many events are read together, and all longer ones."""
+"""While a network learns, histories up to so many events are read together, and all longer ones."""
 
 Embed = Callable[[Tensor], Tensor]
 """Makes vectors [..., D] of ids [...]."""
@@ -73,8 +75,7 @@ class Histories:
     def kept(self, kept_HL: Tensor) -> Histories:
         """Return the events that are kept, right-aligned again; the rest is padding."""
         order_HL = torch.argsort(kept_HL.to(torch.int8), dim=1, stable=True)
-        names = ("item_HL", "scenario_HL", "type_HL", "outcome_HL", "age_HL")
-        values = {name: torch.where(kept_HL, getattr(self, name), 0).gather(1, order_HL) for name in names}
+        values = {name: torch.where(kept_HL, getattr(self, name), 0).gather(1, order_HL) for name in EVENTS}
         return replace(self, **values)
 
     def packed(self) -> tuple[Tensor, Histories]:
@@ -87,8 +88,7 @@ class Histories:
 
     def newest(self, row_R: Tensor, length: int) -> Histories:
         """Return the last `length` places of some rows."""
-        names = ("item_HL", "scenario_HL", "type_HL", "outcome_HL", "age_HL")
-        values = {name: getattr(self, name)[row_R, -length:] for name in names}
+        values = {name: getattr(self, name)[row_R, -length:] for name in EVENTS}
         return replace(self, user_HF=self.user_HF[row_R], scenario_H=self.scenario_H[row_R], **values)
 
     def keys(self) -> NDArray[np.uint64]:
@@ -109,12 +109,15 @@ def histories_of(states: States) -> Histories:
     )
 
 
-def by_length(item: Embed, read: Read, histories: Histories, noise: Noise | None) -> tuple[Tensor, ...]:
-    """Return what is read of histories, those of like length together: without the padding that most of them are.
+def read_of(item: Embed, read: Read, histories: Histories, noise: Noise | None, learns: bool) -> tuple[Tensor, ...]:
+    """Return what is read of histories.
 
-    Items are embedded once for all. For learning alone: a product of other rows may round otherwise, and a list must
-    not depend on who else asks.
+    While a network learns those of like length are read together, without the padding that most of them are, and items
+    are embedded once for all. Only then: a product of other rows may round otherwise, and a list must not depend on who
+    else asks.
     """
+    if not learns:
+        return read(item(histories.item_HL), histories, noise)
     item_P, placed = histories.packed()
     item_PD = F.pad(item(item_P), (0, 0, 1, 0))
     parts, rows = [], []

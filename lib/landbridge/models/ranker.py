@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from landbridge.config.associations import TAKEN
 from landbridge.models.encoder import Table, Tokens
 from landbridge.models.encoders import encoder_of
-from landbridge.models.histories import Histories, by_length
+from landbridge.models.histories import Histories, read_of
 from landbridge.models.interest import Interest
 from landbridge.models.items import Items
 from landbridge.models.noise import Noise
@@ -96,11 +96,7 @@ class Ranker(nn.Module):
             missing = max(recent - out_RLD.shape[1], 0)
             return asked_RD, event_RLD[:, -1], long_RD, F.pad(out_RLD[:, -recent:], (0, 0, missing, 0))
 
-        asked_HD, last_HD, long_HD, recent_HRD = (
-            by_length(item, read, histories, noise)
-            if self.training
-            else read(item(histories.item_HL), histories, noise)
-        )
+        asked_HD, last_HD, long_HD, recent_HRD = read_of(item, read, histories, noise, self.training)
         if self.interest is not None:
             long_HD = self.interest(long_HD, histories)
         return asked_HD, last_HD, long_HD, recent_HRD

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from landbridge.models.encoder import HistoryEncoder, Table
-from landbridge.models.histories import Histories, by_length
+from landbridge.models.histories import Histories, read_of
 from landbridge.models.interest import Interest
 from landbridge.models.items import Items
 from landbridge.models.noise import Noise
@@ -52,10 +52,7 @@ class Retriever(nn.Module):
     def encoded(self, histories: Histories, noise: Noise | None = None) -> Tensor:
         """Return user_HD, what the encoder makes of the histories."""
         item = partial(self.item, noise=noise)
-        if self.training:
-            (user_HD,) = by_length(item, lambda *given: (self.encoder(*given),), histories, noise)
-        else:
-            user_HD = torch.as_tensor(self.encoder(item(histories.item_HL), histories, noise))
+        (user_HD,) = read_of(item, lambda *given: (self.encoder(*given),), histories, noise, self.training)
         return user_HD if self.interest is None else torch.as_tensor(self.interest(user_HD, histories))
 
     def embedded(self, item: Tensor, noise: Noise | None = None) -> Tensor:

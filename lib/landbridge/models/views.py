@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from landbridge.config.histories import Augment
-from landbridge.models.histories import Histories
+from landbridge.models.histories import EVENTS, Histories
 from landbridge.models.initial import mix, salt, uniform
 
 Bools = NDArray[np.bool_]
@@ -45,8 +45,7 @@ def some_viewed(histories: Histories, augment: Augment, seed: int, epoch: int) -
         return histories
     viewed = view_of(histories, augment, seed, epoch, 0)
     chosen_H = torch.from_numpy(_Draw(histories.keys(), salt("viewed", seed, epoch)).one("row") < augment.share)
-    names = ("item_HL", "scenario_HL", "type_HL", "outcome_HL", "age_HL")
-    mixed = {name: torch.where(chosen_H[:, None], getattr(viewed, name), getattr(histories, name)) for name in names}
+    mixed = {name: torch.where(chosen_H[:, None], getattr(viewed, name), getattr(histories, name)) for name in EVENTS}
     return replace(histories, **mixed)
 
 

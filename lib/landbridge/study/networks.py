@@ -201,7 +201,8 @@ def _units(config: Config, rows: Interactions, names: set[str]) -> list[Unit]:
     asked = [strategy_of(name) for name in names]
     begun = {strategy.begins for strategy in asked}
     first = [(TargetOnly.name, source, examples[source], True)]
-    from_source = any(strategy.from_source or strategy.begins for strategy in asked) or TargetOnly.name in names
+    roots = [strategy_of(strategy.begins or strategy.name) for strategy in asked]
+    from_source = any(strategy.from_source for strategy in roots) or TargetOnly.name in names
     found = [*(first if from_source else []), *wanted_networks(config, examples, sorted(names))]
     return [
         Unit(contender, scope, True, split, network_cost(config, many))

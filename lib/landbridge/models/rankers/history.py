@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from landbridge.config.histories import Augment
 from landbridge.models.encoder import HistoryEncoder, Table
-from landbridge.models.histories import Histories, by_length
+from landbridge.models.histories import Histories, read_of
 from landbridge.models.noise import Noise
 from landbridge.models.rankers.layers import Drop
 from landbridge.models.rankers.questions import Events, Questions
@@ -38,9 +38,7 @@ class History(nn.Module):
             user_RD, event_RLD = self.encoder.read(item_RLD, some, dropped)
             return user_RD, F.pad(event_RLD, (0, 0, whole - event_RLD.shape[1], 0))
 
-        if not self.training:
-            return self.encoder.read(item_table(histories.item_HL), histories, noise)
-        user_BD, event_BLD = by_length(item_table, padded, histories, noise)
+        user_BD, event_BLD = read_of(item_table, padded, histories, noise, self.training)
         return user_BD, event_BLD
 
     def encoded(self, histories: Histories, item_table: Table, noise: Noise | None) -> Tensor:
