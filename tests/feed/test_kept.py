@@ -6,6 +6,7 @@ import pytest
 from tests.lakes import SMALL, SOURCE, last_day, tiny_config, tiny_lake
 
 from landbridge.feed.assemble import Assembler
+from landbridge.feed.elsewhere import Elsewhere
 from landbridge.feed.hashing import hash_strings
 from landbridge.feed.interactions import microseconds
 from landbridge.feed.kept import Kept
@@ -77,6 +78,23 @@ def test_users_lose_a_scenario_and_nothing_of_it_is_in_their_histories(lake, ass
     assert not (store.arrays["h.scenario_BL"][mine_H] == small).any()
     assert (store.arrays["h.scenario_BL"][~mine_H] == small).any()
     assert not store.arrays["h.user_BF"][mine_H].any()
+
+
+def test_what_users_did_elsewhere_is_of_the_rows_that_stay(lake, assembler, rows):
+    users, day = both(rows), last_day(lake.config, 20)
+    small = assembler.vocabulary.id("scenario", SMALL)
+    whole = Elsewhere.read(lake, assembler, day, Kept(EVERY))
+    less = Elsewhere.read(lake, assembler, day, Kept(EVERY, SMALL, pa.array(users[1:])))
+    assert (whole.states.scenario_BL == small).any()
+    assert whole.hash_U.tolist() == sorted(hash_strings(pa.array(users)).tolist())
+    assert less.hash_U.tolist() == hash_strings(pa.array(users[:1])).tolist()
+    first = Elsewhere.read(lake, assembler, day, Kept(("train",)))
+    last = {}
+    for row in rows:
+        if row["part"] == "train":
+            last.setdefault(row["user_id"], []).append((row["ts"], row["scenario"]))
+    several = [user for user, moments in last.items() if len({scenario for _, scenario in moments}) > 1]
+    assert first.hash_U.tolist() == sorted(hash_strings(pa.array(several)).tolist())
 
 
 def test_the_events_that_stay_are_those_of_the_other_scenarios(lake, assembler, rows):

@@ -79,6 +79,11 @@ class Network(Node):
     learning_rate: float = Field(0.001, gt=0)
     epochs: int = Field(4, ge=1)
     batch: int = Field(2048, ge=1, description="Examples a step, over all ranks.")
+    elsewhere: Share = Field(
+        0.0,
+        description="Share of the histories, drawn anew every epoch, that are learned from as those of a user new to "
+        "the scenario: by what he did elsewhere alone.",
+    )
     vectors: Adaptor | None = Field(
         None, description="The items' vectors are read too, of texts or other modalities; ids alone when left out."
     )

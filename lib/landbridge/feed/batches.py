@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from landbridge.errors import ConfigError
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.associated import Timeline
-from landbridge.feed.hashing import chained
+from landbridge.feed.elsewhere import Elsewhere
+from landbridge.feed.hashing import chained, uniform
 from landbridge.feed.materialise import HISTORY, had_by, had_of_each
 from landbridge.feed.negatives import Distribution, draw
 from landbridge.feed.shards import SHARDS, Shards
@@ -24,6 +25,8 @@ _BLOCK = 64
 """Histories that are read together."""
 _WINDOW = 64 * _BLOCK
 """Histories among which the order is random, after the blocks have been shuffled."""
+_ELSEWHERE = 0xE15E
+"""Names the draw of the histories that are read by what was done elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,10 @@ class Loader:
     """For controls: nothing of other scenarios in histories and item features."""
     associated: Timeline | None = None
     """How candidates go with histories, for a ranker that reads it."""
+    elsewhere: Elsewhere | None = None
+    """What a share of the users is read by in place of his history, where some are asked as if new to the scenario."""
+    share: float = 0.0
+    """That share; drawn anew for every history and epoch."""
 
     def __post_init__(self) -> None:
         if self.batch < SHARDS or self.batch % SHARDS:
@@ -152,7 +159,11 @@ class Loader:
         )
         day_B = store["h.day"][history_H][pointer_B]
         states = self._states(history_H)
-        states = states.own_only() if self.own_only else states
+        if self.elsewhere is not None:
+            first_H = store["e.hash"][store["h.start"][history_H]]
+            chosen_H = uniform(chained(self.seed, epoch, _ELSEWHERE, first_H)) < self.share
+            hash_H = store["u.hash"][store["h.user"][history_H]]
+            states = self.elsewhere.instead(states, hash_H, chosen_H, pointer_B, item_B)
         feature_BNG = self._features(store["e.feature"][rows], negative_BN, day_B)
         if self.associated is not None:
             asked_BK = np.concatenate([item_B[:, None], negative_BN], axis=1)
@@ -179,12 +190,13 @@ class Loader:
     def _states(self, history_H: NDArray[np.intp]) -> States:
         store = self.shards.store.arrays
         parts: dict[str, Any] = {name: store[f"h.{name}"][history_H] for name in HISTORY}
-        return States(
+        states = States(
             scenario=self.shards.scenario,
             user_ids=pa.nulls(len(history_H), pa.string()),
             had=no_had(len(history_H), self.assembler.vocabulary.size("item_id")),
             **parts,
         )
+        return states.own_only() if self.own_only else states
 
     def _features(
         self, own_BG: NDArray[np.float32], negative_BN: NDArray[np.int32], day_B: NDArray[np.int32]

@@ -51,10 +51,11 @@ def materialise(
     -------
     Arrays
         h.item_BL ... h.user_BF: see `States`, shape [H, ...]; h.shard, h.scenario, h.day, h.ts, h.user (row of users),
-        h.start and h.count (its examples). e.history, e.item, e.outcome, e.had, e.new, e.hash, e.feature [N, G]
-        (scaled). pair.key (user * items + item, ascending) and pair.ts: when a user first had an item, in whatever
-        scenario, up to `until`. tally [T, 4]: scenario, day, shard and the number of examples, of all shards. Where
-        not all may be learned from (`kept`), taken [T, 3] too: scenario, item and the number of its examples.
+        h.start and h.count (its examples). u.hash: the users U. e.history, e.item, e.outcome, e.had, e.new, e.hash,
+        e.feature [N, G] (scaled). pair.key (user * items + item, ascending) and pair.ts: when a user first had an item,
+        in whatever scenario, up to `until`. tally [T, 4]: scenario, day, shard and the number of examples, of all
+        shards. Where not all may be learned from (`kept`), taken [T, 3] too: scenario, item and the number of its
+        examples.
     """
     where = None if scenarios is None else pc.field("scenario").isin(list(scenarios))
     scan = partial(lake.scan, since=since, until=until, where=where)
@@ -127,11 +128,12 @@ def _that_stay(scan: Scan, where: pc.Expression | None, kept: Kept | None) -> It
 
 def _owned(batch: pa.RecordBatch, assembler: Assembler, owned: Sequence[int]) -> tuple[Arrays, NDArray[np.intp]]:
     """Return what names the history of each row of a read, and the rows whose history is owned."""
-    keys = _keys(batch, assembler)
+    keys = keys_of(batch, assembler)
     return keys, np.flatnonzero(np.isin(keys["shard"], owned))
 
 
-def _keys(batch: pa.RecordBatch, assembler: Assembler) -> Arrays:
+def keys_of(batch: pa.RecordBatch, assembler: Assembler) -> Arrays:
+    """Return what names the history of each row of `histories` or `examples`; one moment of a user has one key."""
     user_hash, ts = hash_strings(batch["user_id"]), microseconds(batch["ts"])
     scenario = assembler.vocabulary.encode("scenario", batch["scenario"])
     return {
@@ -158,6 +160,7 @@ def _indexed(
     out["h.start"] = np.cumsum(out["h.count"], dtype=np.int64) - out["h.count"]
     users = np.unique(out.pop("h.user_hash"), return_inverse=True)
     out["h.user"] = users[1].reshape(-1).astype(np.int32)
+    out["u.hash"] = users[0]
     del out["h.key"]
     items = assembler.vocabulary.size("item_id")
     out["pair.key"], out["pair.ts"] = _pairs(lake, assembler, until, users[0], items, kept)

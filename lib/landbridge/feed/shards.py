@@ -28,7 +28,7 @@ __all__ = ["SHARDS", "Shards", "Store"]
 
 _KEEP = 8
 """Stores kept in the cache; those used longest ago go first."""
-_FORMAT = 3
+_FORMAT = 4
 _READ = 1 << 14
 """Histories that are looked at together."""
 _DIVISORS = ", ".join(str(n) for n in range(1, SHARDS + 1) if SHARDS % n == 0)

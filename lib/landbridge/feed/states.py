@@ -86,6 +86,25 @@ class States:
         own_BL = self.own()
         return self if np.array_equal(own_BL, self.item_BL > 0) else self.keeping(own_BL)
 
+    def replaced(self, rows: NDArray[np.intp], others: Self) -> Self:
+        """Return the states with the events of others in some rows, and no user features there."""
+
+        def told(values: NDArray[Any], theirs: Any) -> NDArray[Any]:
+            values = values.copy()
+            values[rows] = theirs
+            return values
+
+        return replace(
+            self,
+            item_BL=told(self.item_BL, others.item_BL),
+            scenario_BL=told(self.scenario_BL, others.scenario_BL),
+            type_BL=told(self.type_BL, others.type_BL),
+            outcome_BL=told(self.outcome_BL, others.outcome_BL),
+            age_BL=told(self.age_BL, others.age_BL),
+            length_B=told(self.length_B, others.length_B),
+            user_BF=told(self.user_BF, np.float32(0)),
+        )
+
     def keeping(self, kept_BL: NDArray[np.bool_]) -> Self:
         """Return the states with the events of a mask alone, right-aligned again."""
         order_BL = np.argsort(kept_BL, axis=1, kind="stable")

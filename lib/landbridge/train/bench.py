@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from landbridge.feed.assemble import Assembler
+from landbridge.feed.elsewhere import Elsewhere
 from landbridge.feed.learned import FitRows
 from landbridge.feed.vector_file import VectorFile
 from landbridge.models.sizes import Sizes
@@ -28,6 +30,7 @@ class Bench:
     progress: Progress
     vectors: Mapping[str, VectorFile] = field(default_factory=dict)
     """What the networks read beside ids, by modality."""
+    _elsewhere: dict[dt.date, Elsewhere] = field(default_factory=dict, repr=False)
 
     @cached_property
     def rows(self) -> FitRows:
@@ -52,6 +55,13 @@ class Bench:
         """What the strategy graph reads besides, where users are grouped."""
         groups = self.job.config.groups
         return None if groups is None else Grouping(self.job.lake, self.assembler.vocabulary, self.job.ds, groups)
+
+    def elsewhere(self, until: dt.date) -> Elsewhere:
+        """Return what users of several scenarios did up to and with a day; that of the last day asked for is kept."""
+        if until not in self._elsewhere:
+            self._elsewhere.clear()
+            self._elsewhere[until] = Elsewhere.read(self.job.lake, self.assembler, until, self.job.kept)
+        return self._elsewhere[until]
 
     def sizes(self) -> Sizes:
         """The sizes of tonight's networks."""

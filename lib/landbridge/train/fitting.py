@@ -16,6 +16,7 @@ from landbridge.contenders.folder import load_fitted, save_fitted, scope_folder
 from landbridge.contenders.network import NetworkFitted
 from landbridge.errors import TrainError
 from landbridge.feed.batches import Loader
+from landbridge.feed.elsewhere import Elsewhere
 from landbridge.feed.negatives import Distribution
 from landbridge.feed.shards import Shards, Store
 from landbridge.models.contrast import Contrast
@@ -237,10 +238,11 @@ class Chain:
         self, name: str, stage: Stage, networks: Networks, shards: Shards, drawn: Distribution, batch: int, seed: int
     ) -> Objective:
         config = self.bench.job.config
+        reading = config.ranker if name == "ranker" else config.retriever
         negatives = config.ranker.negatives if name == "ranker" else 0
         associated = stage.associations.learning if name == "ranker" else None
-        loader = Loader(shards, self.bench.assembler, drawn, batch, seed, negatives, self.own_only, associated)
-        reading = config.ranker if name == "ranker" else config.retriever
+        fed = self.bench.assembler, drawn, batch, seed, negatives, self.own_only, associated
+        loader = Loader(shards, *fed, *self._elsewhere(reading.elsewhere, stage))
         contrast = Contrast(reading.augment, reading.contrastive, self.ranks)
         if name == "ranker":
             return Ranking(networks.ranker, loader, seed, contrast, config.ranker.sparsity)
@@ -250,6 +252,13 @@ class Chain:
         given = config.transfer.generative
         rise = 0.0 if stage.continued else given.anneal * config.retriever.epochs
         return Generating(*asked, beta=given.beta, rise=rise)
+
+    def _elsewhere(self, share: float, stage: Stage) -> tuple[Elsewhere | None, float]:
+        """Return what users did elsewhere by the end of a fit, where that is read; a control knows nothing of it."""
+        if share == 0.0 or self.own_only:
+            return None, 0.0
+        self.bench.watch.beat(f"reading what users did elsewhere for {self.unit.title} fit {stage.fit}")
+        return self.bench.elsewhere(stage.until), share
 
     def _save(self, stage: Stage, networks: Networks, examples: int) -> None:
         job, unit = self.bench.job, self.unit

@@ -12,12 +12,16 @@ from pathlib import Path
 from landbridge.config.crossing import without_defaults
 from landbridge.config.modalities import TEXT
 from landbridge.config.schema import Config
-from landbridge.config.science import Ranker
+from landbridge.config.science import Ranker, Retriever
 from landbridge.contenders.folder import fit_folder, read_meta
 from landbridge.errors import LakeError
 from landbridge.train.job import Warm
 
-_BY_SCENARIO = Ranker().model_dump(mode="json", include={"tower", "experts", "sparsity"})
+_LATER = {
+    "retriever": Retriever().model_dump(mode="json", include={"elsewhere"}),
+    "ranker": Ranker().model_dump(mode="json", include={"elsewhere", "tower", "experts", "sparsity"}),
+}
+"""Keys that came later, as they are where they say nothing: fits from before them go on."""
 
 
 def recipe(config: Config) -> str:
@@ -36,9 +40,7 @@ def recipe(config: Config) -> str:
             del tree[network]["vectors"]
         elif given.reads_text_alone:  # as before there were other modalities
             del tree[network]["vectors"]["of"], tree[network]["vectors"]["modality_dropout"]
-    for name, value in _BY_SCENARIO.items():  # as before rankers of that kind were told anything
-        if tree["ranker"][name] == value:
-            del tree["ranker"][name]
+        tree[network] = dict(entry for entry in tree[network].items() if entry not in _LATER[network].items())
     del tree["ranker"]["candidates"]  # weights know nothing of them
     if config.ranker_kinds:
         tree["associations"] = config.model_dump(mode="json", include={"associations"})["associations"]
