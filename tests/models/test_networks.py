@@ -1,5 +1,6 @@
 """What the networks keep, whatever they have learned."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -234,3 +235,10 @@ def test_associations_move_the_score_and_those_of_takers_are_hidden_with_the_id(
         assert torch.equal(taken[hidden], plain[hidden])
         assert (taken[~hidden] != plain[~hidden]).all()
     assert (logits(0.0, 2.0, 0.0, 0.0) != plain).all()
+
+
+def test_a_low_temperature_holds_the_same_items_further_apart(networks):
+    cold = Networks.new(replace(SIZES, temperature=0.5), seed=5)
+    user_HW, cold_HW = (each.retriever.eval().users(histories()) for each in (networks, cold))
+    torch.testing.assert_close(cold_HW[:, :-1], user_HW[:, :-1] * SIZES.dim**0.5 / 0.5)
+    assert Sizes.from_json(json.loads(json.dumps(cold.sizes.to_json()))) == cold.sizes

@@ -94,6 +94,12 @@ class Retriever(Reading, Network):
 
     encoder: EncoderName = Field("attention", description="What reads all events of the history.")
     negatives: int = Field(1024, ge=1, description="Sampled items a step, shared by its examples.")
+    temperature: float | None = Field(
+        None,
+        gt=0,
+        description="What scores are divided by when learning begins, after which it is learned; the square root of "
+        "dim when left out. Where a catalogue is large and events are few, a low one tells items apart in fewer steps.",
+    )
 
     @model_validator(mode="after")
     def _heads(self) -> Self:

@@ -39,7 +39,7 @@ class Retriever(nn.Module):
         self.item_features = nn.Linear(sizes.item_features, sizes.dim + 1)
         self.encoder = HistoryEncoder(sizes, RECENT)
         self.interest: Interest | None = None
-        self.log_temperature = nn.Parameter(torch.tensor(0.5 * math.log(sizes.dim)))
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(sizes.temperature or sizes.dim**0.5)))
 
     def users(self, histories: Histories, noise: Noise | None = None) -> Tensor:
         """Return user_HW: the user's vector over the temperature, and a one."""

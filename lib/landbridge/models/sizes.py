@@ -147,6 +147,8 @@ class Sizes:
     graph: Graphing = Graphing()
     rank_tower: tuple[int, ...] = (32,)
     rank_experts: int = 4
+    temperature: float | None = None
+    """Of the retriever when it is fresh; the square root of `dim` when left out."""
 
     @classmethod
     def of(
@@ -189,6 +191,7 @@ class Sizes:
             Graphing.of(config),
             tuple(ranker.tower),
             ranker.experts,
+            retriever.temperature,
         )
 
     def grown(self, other: Sizes) -> Sizes:
