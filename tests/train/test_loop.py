@@ -69,10 +69,10 @@ class Kit:
             return Ranking(networks.ranker, loader, 3)
         return Retrieving(networks.retriever, loader, 3, 64, code)
 
-    def loop(self, objective, epochs=1, rate=0.01, ranks=None, place=PLACE):
+    def loop(self, objective, epochs=1, rate=0.01, ranks=None, place=PLACE, averaged=0.0):
         groups = [{"params": list(objective.network.parameters()), "lr": rate}]
         progress = Progress(self.root / "progress.jsonl", 0)
-        return Loop(place, objective, groups, epochs, ranks or Alone(), self.watch, progress)
+        return Loop(place, objective, groups, epochs, ranks or Alone(), self.watch, progress, averaged)
 
 
 @pytest.fixture(scope="module")
@@ -164,9 +164,10 @@ def test_the_same_seed_gives_the_same_losses_to_the_last_digit(kit):
     assert len(first.splitlines()) == 2 * kit.objective(kit.networks()).loader.steps
 
 
-def test_a_resumed_fit_is_the_same_fit(kit):
+@pytest.mark.parametrize("averaged", [0.0, 0.5])
+def test_a_resumed_fit_is_the_same_fit(kit, averaged):
     whole = kit.networks()
-    kit.loop(kit.objective(whole), epochs=3).run(0, lambda epoch: None)
+    kit.loop(kit.objective(whole), epochs=3, averaged=averaged).run(0, lambda epoch: None)
 
     interrupted, states = kit.networks(), {}
 
@@ -175,14 +176,31 @@ def test_a_resumed_fit_is_the_same_fit(kit):
             states.update(optimizer_state(first))
             raise KeyboardInterrupt
 
-    first = kit.loop(kit.objective(interrupted), epochs=3)
+    first = kit.loop(kit.objective(interrupted), epochs=3, averaged=averaged)
     with pytest.raises(KeyboardInterrupt):
         first.run(0, stop)
-    second = kit.loop(kit.objective(interrupted), epochs=3)
+    second = kit.loop(kit.objective(interrupted), epochs=3, averaged=averaged)
     set_optimizer_state(second, states)
     second.run(2, lambda epoch: None)
     for name, value in whole.retriever.state_dict().items():
         assert torch.equal(interrupted.retriever.state_dict()[name], value)
+
+
+def test_it_ends_with_the_mean_of_the_last_weights(kit):
+    networks = kit.networks()
+    loop = kit.loop(kit.objective(networks), epochs=2, averaged=0.25)
+    weights, step = [], loop.optimizer.step
+
+    def noted():
+        step()
+        weights.append(networks.retriever.item.table.weight.detach().clone())
+
+    loop.optimizer.step = noted
+    loop.run(0, lambda epoch: None)
+    last = weights[int(0.75 * len(weights)) :]
+    assert len(last) > 1
+    torch.testing.assert_close(networks.retriever.item.table.weight, torch.stack(last).mean(0))
+    assert [group["lr"] for group in loop.optimizer.param_groups] == loop.top
 
 
 def test_a_loss_that_is_not_finite_stops_before_the_update(kit):

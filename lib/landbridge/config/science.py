@@ -79,6 +79,11 @@ class Network(Node):
     learning_rate: float = Field(0.001, gt=0)
     epochs: int = Field(4, ge=1)
     batch: int = Field(2048, ge=1, description="Examples a step, over all ranks.")
+    averaged: Share = Field(
+        0.0,
+        description="Share of the steps, the last ones, whose weights are averaged; the rate stays at its top then. "
+        "0: the last weights are taken, at a falling rate.",
+    )
     elsewhere: Share = Field(
         0.0,
         description="Share of the histories, drawn anew every epoch, that are learned from as those of a user new to "

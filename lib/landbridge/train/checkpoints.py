@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from landbridge.models.networks import NAMES, Networks
-from landbridge.train.loop import Loop, Loss, Place
+from landbridge.train.loop import MEAN, Loop, Loss, Place
 
-STATE = ("exp_avg", "exp_avg_sq", "step")
+STATE = ("exp_avg", "exp_avg_sq", "step", MEAN)
 
 
 class Checkpoints:
@@ -75,6 +75,7 @@ def optimizer_state(loop: Loop) -> dict[str, Tensor]:
         for number, value in enumerate(loop.parameters)
         if value in loop.optimizer.state
         for name in STATE
+        if name in loop.optimizer.state[value]
     }
 
 

@@ -220,7 +220,7 @@ class Chain:
         objective = self._together(networks.network(name), parts, others, seed, epochs)
         groups = self.strategy.groups(networks.network(name), rate * (CONTINUED if stage.continued else 1.0))
         place = Place(name, unit.contender, unit.scope, stage.fit)
-        return Loop(place, objective, groups, epochs, self.ranks, bench.watch, bench.progress)
+        return Loop(place, objective, groups, epochs, self.ranks, bench.watch, bench.progress, settings.averaged)
 
     def _together(
         self, network: nn.Module, parts: list[Objective], others: list[Objective], seed: int, epochs: int

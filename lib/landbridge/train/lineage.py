@@ -18,8 +18,8 @@ from landbridge.errors import LakeError
 from landbridge.train.job import Warm
 
 _LATER = {
-    "retriever": Retriever().model_dump(mode="json", include={"elsewhere", "temperature"}),
-    "ranker": Ranker().model_dump(mode="json", include={"elsewhere", "tower", "experts", "sparsity"}),
+    "retriever": Retriever().model_dump(mode="json", include={"averaged", "elsewhere", "temperature"}),
+    "ranker": Ranker().model_dump(mode="json", include={"averaged", "elsewhere", "tower", "experts", "sparsity"}),
 }
 """Keys that came later, as they are where they say nothing: fits from before them go on."""
 

@@ -19,6 +19,8 @@ WARM_UP = 0.05
 """Share of the steps over which the rate rises."""
 FLOOR = 0.1
 """Where the rate ends, as a share of its top."""
+MEAN = "mean"
+"""Names the mean of a weight beside what Adam keeps of it."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,9 @@ class Loop:
         ranks: Ranks,
         watch: Watch,
         progress: Progress,
+        averaged: float = 0.0,
     ) -> None:
-        self.place, self.objective, self.epochs = place, objective, epochs
+        self.place, self.objective, self.epochs, self.averaged = place, objective, epochs, averaged
         self.ranks, self.watch, self.progress = ranks, watch, progress
         self.steps = objective.steps
         self.optimizer = torch.optim.Adam(groups, fused=True)
@@ -117,6 +120,8 @@ class Loop:
                         loss=loss,
                         rate=batch.total / (time.monotonic() - started),
                     )
+            if epoch == self.epochs - 1:
+                self._take_means()
             after_epoch(epoch)
 
     def _update(self, loss_sum: Tensor, weight: float, epoch: int, step: int) -> float:
@@ -141,8 +146,30 @@ class Loop:
         self._set_gradients(flat)
         self._set_rate(epoch, step)
         self.optimizer.step()
+        self._average(epoch * self.steps + step + 1)
         self.losses.append(Loss(self.place, epoch, step, total / weights))
         return total / weights
+
+    @torch.no_grad()
+    def _average(self, done: int) -> None:
+        """Take the weights into their mean over the last steps, a share `averaged` of all (Polyak and Juditsky 1992).
+
+        It is part of the optimizer's state, and so of a checkpoint.
+        """
+        count = done - int((1.0 - self.averaged) * self.epochs * self.steps)
+        if self.averaged == 0.0 or count < 1:
+            return
+        for value in self.parameters:
+            state = self.optimizer.state[value]
+            if MEAN not in state:
+                state[MEAN] = value.detach().clone()
+            state[MEAN].lerp_(value, 1.0 / count)
+
+    @torch.no_grad()
+    def _take_means(self) -> None:
+        """End with the means, where there are some."""
+        for value in self.parameters:
+            value.copy_(self.optimizer.state[value].get(MEAN, value))
 
     def _set_gradients(self, flat: Tensor) -> None:
         at = 0
@@ -151,9 +178,10 @@ class Loop:
             at += value.numel()
 
     def _set_rate(self, epoch: int, step: int) -> None:
-        """Rise linearly over the first steps, then fall linearly to the floor."""
+        """Rise linearly over the first steps, then fall linearly to the floor, or stay where a mean is taken."""
         done = (epoch * self.steps + step + 1) / (self.epochs * self.steps)
-        share = done / WARM_UP if done < WARM_UP else 1.0 - (1.0 - FLOOR) * (done - WARM_UP) / (1.0 - WARM_UP)
+        floor = FLOOR if self.averaged == 0.0 else 1.0
+        share = done / WARM_UP if done < WARM_UP else 1.0 - (1.0 - floor) * (done - WARM_UP) / (1.0 - WARM_UP)
         for group, top in zip(self.optimizer.param_groups, self.top, strict=True):
             group["lr"] = top * share
 
