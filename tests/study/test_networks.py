@@ -48,6 +48,7 @@ def parts(tmp_path_factory):
         "study.windows=[]",
         "study.chosen_on=null",
         f"study.cold={{scenario: {SMALL}, one_in: 2}}",
+        *("retriever.elsewhere=0.5", "ranker.elsewhere=0.5", "retriever.averaged=0.5"),
     )
     return PartStudy(config, tiny_lake(config.folder, config), last_day(config, 30))
 
