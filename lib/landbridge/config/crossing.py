@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from landbridge.config.node import Node, Share
+from landbridge.config.node import Node, Share, beyond
 
 GRAPH = "graph"
 """The strategy that reads edges and groups."""
@@ -124,6 +124,5 @@ def check_strategies(strategies: Sequence[str], pointwise: bool, parts: bool) ->
 
 def without_defaults(tree: dict[str, Any]) -> dict[str, Any]:
     """Return the section transfer as it was before strategies were told anything, where they are told nothing new."""
-    plain = Crossings().model_dump(mode="json")
-    told = ("adversarial", "align", "meta", "bridge", "generative", "graph")
-    return {name: value for name, value in tree.items() if name not in told or value != plain[name]}
+    told = {"adversarial", "align", "meta", "bridge", "generative", "graph"}
+    return beyond(tree, Crossings().model_dump(mode="json", include=told))

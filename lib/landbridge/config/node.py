@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -19,6 +19,11 @@ Ascending = Annotated[Sql, AfterValidator(_is_ascending)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="A lower-case name.")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 ColumnType = Literal["string", "double", "long", "boolean", "date", "timestamp"]
+
+
+def beyond(section: dict[str, Any], silent: dict[str, Any]) -> dict[str, Any]:
+    """Return a section but what is as in `silent`: what it was before those keys came, where they say nothing new."""
+    return dict(entry for entry in section.items() if entry not in silent.items())
 
 
 class Node(BaseModel):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -19,14 +20,12 @@ from numpy.typing import NDArray
 
 from landbridge.feed.assemble import Assembler
 from landbridge.feed.kept import Kept
-from landbridge.feed.materialise import HISTORY, Arrays, keys_of
+from landbridge.feed.materialise import ASKED, HISTORY, ROWS, Arrays, columns_of, keys_of, states_of, that_stay
 from landbridge.feed.states import States, no_had
 from landbridge.lake.lake import Lake
 
 _TOGETHER = 1 << 22
 """Examples that are held before what is known of users is merged."""
-_ROWS = 16_384
-"""Histories of a read."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +46,14 @@ class Elsewhere:
     @classmethod
     def read(cls, lake: Lake, assembler: Assembler, until: dt.date, kept: Kept | None) -> Self:
         """Read what was done up to and with a day: the moments of all examples, then those histories alone."""
-        key_U = _last(lake, assembler, until, kept)
-        sorted_U, found, parts = np.sort(key_U), [], [assembler.unknown("", 0)]
-        columns = ["ds", "user_id", "ts", "scenario", "history", *assembler.user_names]
-        for batch in lake.scan("histories", until=until, columns=columns, batch_rows=_ROWS):
+        key_U = np.sort(_last(lake, assembler, until, kept))
+        found, parts = [], [assembler.unknown("", 0)]
+        for batch in lake.scan("histories", until=until, columns=columns_of(assembler), batch_rows=ROWS):
             keys = keys_of(batch, assembler)
-            rows = np.flatnonzero(_among(keys["key"], sorted_U))
+            rows = np.flatnonzero(_among(keys["key"], key_U))
             if len(rows):
-                wide = pa.Table.from_batches([batch.select(["history", *assembler.user_names]).take(pa.array(rows))])
-                states = assembler.states(wide, "", ts=keys["ts"][rows])
-                if kept is not None and kept.scenario:
-                    lost_in = assembler.vocabulary.id("scenario", kept.scenario)
-                    states = kept.masked(states, batch["user_id"].take(pa.array(rows)), lost_in)
                 found.append(keys["user_hash"][rows])
-                parts.append(states)
+                parts.append(states_of(batch, keys, rows, assembler, kept))
         hash_R = np.concatenate([np.empty(0, np.uint64), *found])
         order = np.argsort(hash_R)
         return cls(hash_R[order], _joined(parts, assembler).take(order))
@@ -89,7 +82,7 @@ class Elsewhere:
         place_B = np.minimum(np.searchsorted(self.hash_U, hash_B), len(self.hash_U) - 1)
         row_R = np.flatnonzero(chosen_B & (self.hash_U[place_B] == hash_B))
         known = self.states.take(place_B[row_R])
-        size = int(max(known.item_BL.max(initial=0), item_E.max(initial=0))) + 1
+        size = known.had.shape[1]
         asked = np.unique(row_E.astype(np.int64) * size + item_E)
         answer_RL = _among(row_R[:, None].astype(np.int64) * size + known.item_BL, asked)
         there_RL = (known.item_BL > 0) & (known.scenario_BL != states.scenario) & ~answer_RL
@@ -100,9 +93,7 @@ class Elsewhere:
 def _last(lake: Lake, assembler: Assembler, until: dt.date, kept: Kept | None) -> NDArray[np.uint64]:
     """Return the key of the last history of each user with examples in two scenarios or more."""
     held, parts, count = _merged([]), [], 0
-    where = None if kept is None else kept.where
-    for read in lake.scan("examples", until=until, columns=["ds", "user_id", "ts", "scenario"], where=where):
-        batch = read if kept is None else read.filter(pa.array(kept.stays(read["user_id"], read["scenario"])))
+    for batch in that_stay(partial(lake.scan, until=until), ASKED, None, kept):
         keys = keys_of(batch, assembler)
         parts.append(keys | {"low": keys["scenario"], "high": keys["scenario"]})
         count += batch.num_rows

@@ -17,6 +17,7 @@ from landbridge.feed.hashing import chained, hash_strings
 from landbridge.feed.histories import rows_of
 from landbridge.feed.interactions import microseconds
 from landbridge.feed.kept import Kept
+from landbridge.feed.states import States
 from landbridge.lake.lake import Lake
 
 SHARDS = 8
@@ -24,9 +25,10 @@ SHARDS = 8
 
 HISTORY = ("item_BL", "scenario_BL", "type_BL", "outcome_BL", "age_BL", "length_B", "user_BF")
 """The parts of `States` that are stored for each history."""
-_ASKED = ("ds", "user_id", "ts", "scenario")
+ASKED = ("ds", "user_id", "ts", "scenario")
+"""The columns by which `keys_of` names the history of a row."""
 _TOLD = ("example_id", "item_id", "outcome", "had")
-_ROWS = 16_384
+ROWS = 16_384
 """Histories of a read; a few dozen MB."""
 Arrays = dict[str, NDArray[Any]]
 Scan = Callable[..., pa.RecordBatchReader]
@@ -70,15 +72,10 @@ def materialise(
 def _histories(scan: Scan, assembler: Assembler, owned: Sequence[int], kept: Kept | None) -> Arrays:
     """Return the owned histories, ordered by (shard, scenario, hash)."""
     parts = [_no_histories(assembler)]
-    columns = [*_ASKED, "history", *assembler.user_names]
-    for batch in scan("histories", columns=columns, batch_rows=_ROWS):
+    for batch in scan("histories", columns=columns_of(assembler), batch_rows=ROWS):
         keys, mine = _owned(batch, assembler, owned)
         if len(mine):
-            wide = pa.Table.from_batches([batch.select(["history", *assembler.user_names]).take(pa.array(mine))])
-            states = assembler.states(wide, "", ts=keys["ts"][mine], asked=keys["scenario"][mine])
-            if kept is not None and kept.scenario:
-                lost_in = assembler.vocabulary.id("scenario", kept.scenario)
-                states = kept.masked(states, batch["user_id"].take(pa.array(mine)), lost_in)
+            states = states_of(batch, keys, mine, assembler, kept)
             told = {f"h.{name}": getattr(states, name) for name in HISTORY}
             parts.append(told | {f"h.{name}": values[mine] for name, values in keys.items()})
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -91,7 +88,7 @@ def _examples(
 ) -> tuple[Arrays, Arrays]:
     """Return the examples of the owned histories, in the order in which they were read, and the tallies of all."""
     parts, tallies, taken = [_no_examples()], [np.empty((0, 4), np.int64)], [np.empty((0, 3), np.int64)]
-    for batch in _that_stay(scan, where, kept):
+    for batch in that_stay(scan, [*ASKED, *_TOLD], where, kept):
         keys, mine = _owned(batch, assembler, owned)
         item = assembler.vocabulary.encode("item_id", batch["item_id"])
         told = {name: keys[name].astype(np.int64) for name in ("scenario", "day", "shard")} | {
@@ -116,14 +113,31 @@ def _examples(
     return whole, counted if kept is None else counted | {"taken": _counted(np.concatenate(taken))}
 
 
-def _that_stay(scan: Scan, where: pc.Expression | None, kept: Kept | None) -> Iterator[pa.RecordBatch]:
-    """Yield the examples that may be learned from."""
-    columns = [*_ASKED, *_TOLD]
-    if kept is None:
-        yield from scan("examples", columns=columns)
-        return
-    for batch in scan("examples", columns=columns, where=kept.where if where is None else where & kept.where):
-        yield batch.filter(pa.array(kept.stays(batch["user_id"], batch["scenario"])))
+def that_stay(
+    scan: Scan, columns: Sequence[str], where: pc.Expression | None, kept: Kept | None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the examples that may be learned from; with `kept` the columns hold user_id and scenario."""
+    if kept is not None:
+        where = kept.where if where is None else where & kept.where
+    for batch in scan("examples", columns=list(columns), where=where):
+        yield batch if kept is None else batch.filter(pa.array(kept.stays(batch["user_id"], batch["scenario"])))
+
+
+def columns_of(assembler: Assembler) -> list[str]:
+    """Return the columns of `histories` that `keys_of` and `states_of` read."""
+    return [*ASKED, "history", *assembler.user_names]
+
+
+def states_of(
+    batch: pa.RecordBatch, keys: Arrays, rows: NDArray[np.intp], assembler: Assembler, kept: Kept | None
+) -> States:
+    """Return the states of some rows of a read of `histories`, without what users have lost."""
+    wide = pa.Table.from_batches([batch.select(["history", *assembler.user_names]).take(pa.array(rows))])
+    states = assembler.states(wide, "", ts=keys["ts"][rows], asked=keys["scenario"][rows])
+    if kept is None or not kept.scenario:
+        return states
+    lost_in = assembler.vocabulary.id("scenario", kept.scenario)
+    return kept.masked(states, batch["user_id"].take(pa.array(rows)), lost_in)
 
 
 def _owned(batch: pa.RecordBatch, assembler: Assembler, owned: Sequence[int]) -> tuple[Arrays, NDArray[np.intp]]:
@@ -213,11 +227,8 @@ def _pairs(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the pairs (user * items + item, ascending) that these users had by the end of `until`, and since when."""
     keys, moments = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    where = pc.field("had") if kept is None else pc.field("had") & kept.where
     columns = ["user_id", "item_id", "ts", *([] if kept is None else ["scenario"])]
-    for read in lake.scan("examples", until=until, columns=columns, where=where):
-        there = None if kept is None else pa.array(kept.stays(read["user_id"], read["scenario"]))
-        batch = read if there is None else read.filter(there)
+    for batch in that_stay(partial(lake.scan, until=until), columns, pc.field("had"), kept):
         if batch.num_rows == 0 or len(users) == 0:
             continue
         user = hash_strings(batch["user_id"])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from landbridge.config.crossing import without_defaults
 from landbridge.config.modalities import TEXT
+from landbridge.config.node import beyond
 from landbridge.config.schema import Config
 from landbridge.config.science import Ranker, Retriever
 from landbridge.contenders.folder import fit_folder, read_meta
@@ -40,7 +41,7 @@ def recipe(config: Config) -> str:
             del tree[network]["vectors"]
         elif given.reads_text_alone:  # as before there were other modalities
             del tree[network]["vectors"]["of"], tree[network]["vectors"]["modality_dropout"]
-        tree[network] = dict(entry for entry in tree[network].items() if entry not in _LATER[network].items())
+        tree[network] = beyond(tree[network], _LATER[network])
     del tree["ranker"]["candidates"]  # weights know nothing of them
     if config.ranker_kinds:
         tree["associations"] = config.model_dump(mode="json", include={"associations"})["associations"]

@@ -120,7 +120,7 @@ class Loop:
                         loss=loss,
                         rate=batch.total / (time.monotonic() - started),
                     )
-            if epoch == self.epochs - 1:
+            if self.averaged > 0.0 and epoch == self.epochs - 1:
                 self._take_means()
             after_epoch(epoch)
 
